@@ -1,0 +1,26 @@
+# Every target is one or two lines; what is longer is a script or a Go program.
+
+LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME = 30s
+
+.PHONY: build deps test race lint fmt fuzz bench demo golden ci
+
+build:  ; go build -o bin/datfs .
+deps:   ; @bash .ci/deps fuse3 rsync xxhash
+test: deps
+	go test -timeout 20m ./...
+race: deps
+	@bash .ci/deps gcc libc6-dev
+	DATFS_BUILD_FLAGS=-race go test -race -timeout 30m ./...
+lint:   ; $(LINT) run ./... && go mod tidy -diff
+fmt:    ; $(LINT) fmt ./...
+bench:  ; go test -timeout 60m -run '^$$' -bench . -benchmem ./bench
+demo:   ; @bash bench/demo.sh
+golden: ; go test ./catalog/... -run Golden -update
+ci:     ; bash .ci/run
+
+# One after the other: go test fuzzes one target of one package at a time.
+fuzz:
+	@for f in $$(grep -rE '^func Fuzz[A-Z]' --include=*_test.go . | sed -E 's,/[^/]*:func (\w+).*,:\1,'); do \
+		echo "fuzz $${f#*:} in $${f%:*}"; \
+		go test "$${f%:*}" -run '^$$' -fuzz "^$${f#*:}\$$" -fuzztime $(FUZZTIME) || exit 1; done
