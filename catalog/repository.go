@@ -1,0 +1,172 @@
+package catalog
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"datfs/catalog/pack"
+)
+
+// FormatVersion is the version of the repository format that this program
+// writes, and the newest that it reads.
+const FormatVersion = 1
+
+// Names in a repository.
+const (
+	configName  = "config"
+	lockName    = "lock"
+	catalogName = "catalog.db"
+	packsName   = "packs"
+	setsName    = "sets"
+)
+
+// config is the content of the file config.
+type config struct {
+	FormatVersion int    `json:"format_version"`
+	ID            string `json:"id"`
+	BlockIDKey    string `json:"block_id_key"` // hex; keys the block IDs
+	Compression   string `json:"compression"`  // "zstd" or "none"
+	Sum           string `json:"sum"`          // XXH64 of the fields above, see sum
+}
+
+// sum returns the checksum of all other fields: with a damaged key no block
+// would be found again, and nothing else would notice.
+func (c *config) sum() string {
+	s := fmt.Sprintf("%d\n%s\n%s\n%s\n", c.FormatVersion, c.ID, c.BlockIDKey, c.Compression)
+	return fmt.Sprintf("%016x", pack.Sum64([]byte(s)))
+}
+
+// A Repository is an open repository. It is safe for concurrent use.
+type Repository struct {
+	disk   disk
+	config config
+	key    pack.Key
+	codec  pack.Codec
+	lock   *fileLock
+	mode   LockMode
+	db     db
+	packs  *packStore
+	pages  *pageCache
+
+	mu    sync.Mutex
+	infos map[string]cachedInfo // by path of the .set file, for listings
+}
+
+// Init creates a repository in dir, which must not exist or be empty
+// (ErrNotEmpty). The config is written last: what an interrupted Init left can
+// be initialised again.
+func Init(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("init: %w", err)
+	}
+	ours := map[string]bool{lockName: true, catalogName: true, packsName: true, setsName: true, configName + ".tmp": true}
+	empty, err := emptyDir(dir, func(name string) bool { return ours[name] })
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if !empty {
+		return fmt.Errorf("init %s: %w", dir, ErrNotEmpty)
+	}
+	d := disk{dir: dir}
+	for _, name := range []string{packsName, setsName} {
+		if err := d.mkdir(name); err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+	}
+	l, err := lockFile(d.path(lockName), Exclusive)
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	defer func() { _ = l.release() }()
+	if err := (&db{path: d.path(catalogName)}).create(); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	id, key := pack.NewID(), pack.NewKey()
+	c := config{FormatVersion: FormatVersion, ID: id.String(), BlockIDKey: hex.EncodeToString(key[:]), Compression: "zstd"}
+	c.Sum = c.sum()
+	b, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if err := d.replace(configName, append(b, '\n')); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	return nil
+}
+
+// Open opens the repository in dir. It returns ErrNotRepository, ErrNewerFormat
+// or, if another process has the repository in a mode that excludes this one,
+// ErrLocked.
+func Open(dir string, mode LockMode) (*Repository, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Repository{disk: disk{dir: dir}, mode: mode, infos: map[string]cachedInfo{}}
+	if err := r.readConfig(); err != nil {
+		return nil, fmt.Errorf("open repository %s: %w", dir, err)
+	}
+	if r.lock, err = lockFile(r.disk.path(lockName), mode); err != nil {
+		return nil, fmt.Errorf("open repository %s: %w", dir, err)
+	}
+	r.db.path = r.disk.path(catalogName)
+	if r.packs, err = newPackStore(dir); err != nil {
+		return nil, errors.Join(err, r.lock.release())
+	}
+	if r.pages, err = newPageCache(); err != nil {
+		return nil, errors.Join(err, r.lock.release())
+	}
+	return r, nil
+}
+
+func (r *Repository) readConfig() error {
+	b, err := os.ReadFile(r.disk.path(configName))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return ErrNotRepository
+	}
+	if err != nil {
+		return err
+	}
+	c := &r.config
+	if err := json.Unmarshal(b, c); err != nil {
+		return &CorruptError{Path: configName, Err: err}
+	}
+	if c.FormatVersion > FormatVersion {
+		return fmt.Errorf("format version %d: %w", c.FormatVersion, ErrNewerFormat)
+	}
+	if c.Sum != c.sum() {
+		return &CorruptError{Path: configName, Err: errors.New("sum mismatch")}
+	}
+	key, err := hex.DecodeString(c.BlockIDKey)
+	if err != nil || len(key) != len(r.key) {
+		return &CorruptError{Path: configName, Err: errors.New("block_id_key is not a key")}
+	}
+	copy(r.key[:], key)
+	switch c.Compression {
+	case "zstd":
+		r.codec = pack.CodecZstd
+	case "none":
+		r.codec = pack.CodecRaw
+	default:
+		return fmt.Errorf("compression %q: %w", c.Compression, ErrNewerFormat)
+	}
+	return nil
+}
+
+// Close lets go of the lock and of all files.
+func (r *Repository) Close() error {
+	r.packs.close()
+	return r.lock.release()
+}
+
+// Dir returns the absolute path of the repository.
+func (r *Repository) Dir() string { return r.disk.dir }
+
+// ID returns the repository's own ID, 32 hex digits.
+func (r *Repository) ID() string { return r.config.ID }

@@ -1,0 +1,179 @@
+package catalog
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// readPartial reads the records of a set that was not sealed, up to the first
+// that is not whole: the backup that wrote it was cut off there, or is still
+// writing. Pages may name packs that never were published; who reads blocks
+// finds out.
+func (s *setFile) readPartial() error {
+	if _, _, err := s.readHeader(); err != nil {
+		return err
+	}
+	if _, err := s.f.Seek(setHeaderSize, io.SeekStart); err != nil {
+		return err
+	}
+	p := partialReader{s: s, current: -1}
+	if err := p.readAll(bufio.NewReaderSize(s.f, 256<<10)); err != nil {
+		return err
+	}
+	if s.info == nil {
+		return s.damaged(setHeaderSize, fmt.Errorf("%w: no beginning", errSetFile))
+	}
+	p.endFile(nil)
+	s.info.State = StateInterrupted
+	s.info.Finished = s.info.Time
+	s.info.sumFiles()
+	if s.pages == nil {
+		s.pages = [][]pagePlace{}
+	}
+	return nil
+}
+
+// A partialReader collects what the records of a partial set say.
+type partialReader struct {
+	s       *setFile
+	offset  int64
+	file    FileInfo // the current one
+	current int64    // its index in the set file; -1: none
+	places  []pagePlace
+	blocks  int64 // of the current file, in whole pages
+}
+
+func (p *partialReader) readAll(r *bufio.Reader) error {
+	p.offset = setHeaderSize
+	buf := make([]byte, recordHeaderSize)
+	for {
+		if _, err := io.ReadFull(r, buf[:recordHeaderSize]); err != nil {
+			return torn(err)
+		}
+		h, err := parseRecordHeader(buf)
+		if err != nil {
+			return nil // torn
+		}
+		if n := int(h.size()); cap(buf) < n {
+			buf = append(buf[:recordHeaderSize], make([]byte, n-recordHeaderSize)...)
+		}
+		buf = buf[:h.size()]
+		if _, err := io.ReadFull(r, buf[recordHeaderSize:]); err != nil {
+			return torn(err)
+		}
+		rec, payload, err := checkRecord(buf)
+		if err != nil {
+			return nil // torn
+		}
+		if err := p.record(rec, payload); err != nil {
+			return p.s.damaged(p.offset, err)
+		}
+		p.offset += rec.size()
+		buf = buf[:recordHeaderSize]
+	}
+}
+
+// torn returns nil for the end of a file, wherever it comes.
+func torn(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// record takes in a record that has passed its sum.
+func (p *partialReader) record(r record, payload []byte) error {
+	s := p.s
+	if s.info == nil && r.kind != kindBegin {
+		return fmt.Errorf("%w: record of kind %d before the beginning", errSetFile, r.kind)
+	}
+	switch r.kind {
+	case kindBegin:
+		return json.Unmarshal(payload, &s.info)
+	case kindPacks:
+		return s.addPacks(payload, r.number)
+	case kindFile:
+		p.endFile(nil)
+		p.file = FileInfo{}
+		p.current, p.places, p.blocks = int64(r.file), nil, 0
+		return json.Unmarshal(payload, &p.file)
+	case kindPage:
+		for len(p.places) < int(r.number) && r.number < 1<<24 { // pages of zero blocks have no record
+			p.places = append(p.places, pagePlace{})
+		}
+		p.places = append(p.places, pagePlace{p.offset, uint32(r.size())})
+	case kindFileEnd:
+		var end FileInfo
+		if err := json.Unmarshal(payload, &end); err != nil {
+			return err
+		}
+		p.endFile(&end)
+	case kindDrop:
+		p.current = -1
+	case kindState:
+		var why Problem
+		if err := json.Unmarshal(payload, &why); err != nil {
+			return err
+		}
+		s.info.Problems = append(s.info.Problems, why)
+	}
+	return nil
+}
+
+// endFile adds the current file, if there is one, to the set. end is what is
+// finally known of it; a file without that was cut off, and has the size that
+// its pages have.
+func (p *partialReader) endFile(end *FileInfo) {
+	if p.current < 0 {
+		return
+	}
+	f := p.file
+	if end != nil {
+		f = *end
+		pages := pagesOf(f.Size, f.BlockSize)
+		for int64(len(p.places)) < pages {
+			p.places = append(p.places, pagePlace{})
+		}
+	} else if f.BlockSize > 0 {
+		f.Size = min(int64(len(p.places))*PageBlocks*int64(f.BlockSize), max(f.SizeAtOpen, 0))
+		p.s.info.Problems = append(p.s.info.Problems, Problem{Path: f.Path, Error: "the copy was cut off", Fatal: true})
+	}
+	p.current = -1
+	if f.Size < 0 || f.BlockSize <= 0 || int64(len(p.places)) < pagesOf(f.Size, f.BlockSize) {
+		return // not what a writer leaves; nothing to look at
+	}
+	p.s.info.Files = append(p.s.info.Files, f)
+	p.s.pages = append(p.s.pages, p.places)
+}
+
+// pagesOf returns the number of pages of a file.
+func pagesOf(size int64, blockSize int32) int64 {
+	return (blocksOf(size, blockSize) + PageBlocks - 1) / PageBlocks
+}
+
+// blocksOf returns the number of blocks of a file, the last of which may be
+// short.
+func blocksOf(size int64, blockSize int32) int64 {
+	return (size + int64(blockSize) - 1) / int64(blockSize)
+}
+
+// sumFiles makes the set's totals those of its files. StoredBytes, which has
+// the packs' directories too, stays if it is known.
+func (s *SetInfo) sumFiles() {
+	s.Databases, s.Bytes, s.ZeroBytes, s.NewBytes = 0, 0, 0, 0
+	var stored int64
+	for i := range s.Files {
+		f := &s.Files[i]
+		if f.Section == SectionDatabases {
+			s.Databases++
+		}
+		s.Bytes += f.Size
+		s.ZeroBytes += f.ZeroBytes
+		s.NewBytes += f.NewBytes
+		stored += f.StoredBytes
+	}
+	s.StoredBytes = max(s.StoredBytes, stored)
+}

@@ -1,0 +1,252 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"time"
+)
+
+// BeginOptions says which set to begin.
+type BeginOptions struct {
+	Instance string    // see ValidInstance
+	Engine   string    // what takes the backup: "files"
+	Program  string    // version of datfs
+	Args     []string  // the paths that were asked for
+	Time     time.Time // zero means now
+	Progress *Progress // nil is fine
+}
+
+// A SetWriter writes one set: files one after another with Store, then Seal or
+// Abort. It is not for concurrent use.
+type SetWriter struct {
+	repo     *Repository
+	info     *SetInfo
+	name     string // of the set's file, relative to the repository, without suffix
+	lock     *fileLock
+	log      *setLog
+	workers  *workers
+	packer   *packer
+	dedup    *dedup
+	progress *Progress
+	baseSets map[SetName]*Set
+	free     chan []byte // buffers of chunks
+	begun    int         // files so far, also those dropped
+	accounts []int       // for each of info.Files: its number among those begun
+	ended    bool
+}
+
+// A RepositoryError is an error of the repository itself (a full disk, damage)
+// and not of what is being stored. After it only Abort makes sense.
+type RepositoryError struct{ Err error }
+
+func (e *RepositoryError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RepositoryError) Unwrap() error { return e.Err }
+
+// Begin starts a set. It returns ErrLocked if another backup of the same
+// instance is running; backups of other instances may run beside it.
+func (r *Repository) Begin(opts BeginOptions) (*SetWriter, error) {
+	if err := ValidInstance(opts.Instance); err != nil {
+		return nil, err
+	}
+	w, err := r.begin(opts)
+	if err != nil {
+		return nil, fmt.Errorf("begin a set of %s: %w", opts.Instance, err)
+	}
+	return w, nil
+}
+
+func (r *Repository) begin(opts BeginOptions) (*SetWriter, error) {
+	dir := path.Join(setsName, opts.Instance)
+	if err := r.disk.mkdir(dir); err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(r.disk.path(path.Join(dir, instanceLock)), Exclusive)
+	if err != nil {
+		return nil, err
+	}
+	w := &SetWriter{repo: r, lock: lock, progress: opts.Progress, baseSets: map[SetName]*Set{}}
+	if err := w.prepare(dir, opts); err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
+	return w, nil
+}
+
+// prepare cleans up after killed backups and creates the set's file.
+func (w *SetWriter) prepare(dir string, opts BeginOptions) error {
+	r := w.repo
+	if err := r.removeTemps(opts.Instance); err != nil {
+		return err
+	}
+	if err := r.adoptPacks(); err != nil {
+		return err
+	}
+	if opts.Time.IsZero() {
+		opts.Time = time.Now()
+	}
+	host, _ := os.Hostname() // for people only
+	w.info = &SetInfo{
+		Instance: opts.Instance, Time: opts.Time.UTC().Truncate(time.Second), State: StateRunning,
+		Engine: opts.Engine, Host: host, Program: opts.Program, Args: opts.Args, Files: []FileInfo{},
+	}
+	known, err := r.setFiles(opts.Instance)
+	if err != nil {
+		return err
+	}
+	for n := 1; ; n++ { // two sets in one second get different names
+		w.info.Name = nameAt(w.info.Time, n)
+		if !slices.ContainsFunc(known, func(k setFileName) bool { return k.set == w.Name() }) {
+			break
+		}
+	}
+	w.name = path.Join(dir, w.info.Name)
+	if w.log, err = createSetLog(&r.disk, w.name+partialSuffix, w.info); err != nil {
+		return err
+	}
+	if err := errors.Join(w.log.sync(), r.disk.syncDir(dir)); err != nil {
+		return errors.Join(err, w.log.f.Close(), r.disk.remove(w.log.partial))
+	}
+	if w.workers, err = startWorkers(r.key, r.codec); err != nil {
+		return errors.Join(err, w.log.f.Close(), r.disk.remove(w.log.partial))
+	}
+	w.packer = startPacker(r, tempPrefix(opts.Instance), w.workers, opts.Progress)
+	w.dedup = newDedup(r, w.packer)
+	w.free = make(chan []byte, chunkCount)
+	for range chunkCount {
+		w.free <- alignedBuffer()
+	}
+	return nil
+}
+
+// Name returns the set's name.
+func (w *SetWriter) Name() SetName { return w.info.SetName() }
+
+// AddDir records a directory above stored files.
+func (w *SetWriter) AddDir(d DirInfo) { w.info.Dirs = append(w.info.Dirs, d) }
+
+// Fail records a problem. A fatal one makes the set incomplete (I6).
+func (w *SetWriter) Fail(p Problem) { w.info.Problems = append(w.info.Problems, p) }
+
+// Store reads src to its end and stores it as info describes. Path, Section,
+// Database, Mode, UID, GID, ModTime, BlockSize (0: 64 KiB), Format, SizeAtOpen
+// and Label are the caller's; the rest is filled in, StoredBytes not before
+// Seal. end, if not nil, is called at the end of src: it may amend the info,
+// and an error of it makes Store fail.
+//
+// An error of the source or of end is returned as it is: the file is then not
+// part of the set, and the caller may go on with others. An error of the
+// repository is a *RepositoryError.
+func (w *SetWriter) Store(ctx context.Context, info FileInfo, src Source, end func(*FileInfo) error) (FileInfo, error) {
+	if w.ended {
+		return info, ErrSealed
+	}
+	fw, err := w.newFileWriter(info)
+	if err != nil {
+		return info, err
+	}
+	err = fw.copy(ctx, src)
+	if err == nil && end != nil {
+		err = end(&fw.info)
+	}
+	if err != nil {
+		w.log.drop(fw.number)
+		return info, err
+	}
+	if err := fw.end(); err != nil {
+		return info, &RepositoryError{err}
+	}
+	w.info.Files = append(w.info.Files, fw.info)
+	w.accounts = append(w.accounts, fw.file)
+	return fw.info, nil
+}
+
+// Seal makes the set final: complete, or incomplete if a fatal problem was
+// recorded. The order is what I1 asks for: all packs published, then the set's
+// file synced and renamed.
+func (w *SetWriter) Seal(ctx context.Context) (*SetInfo, error) {
+	if w.ended {
+		return nil, ErrSealed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := w.stop(); err != nil {
+		return nil, errors.Join(&RepositoryError{err}, w.release())
+	}
+	w.finalInfo()
+	w.info.State = StateComplete
+	if slices.ContainsFunc(w.info.Problems, func(p Problem) bool { return p.Fatal }) {
+		w.info.State = StateIncomplete
+	}
+	w.info.Finished = time.Now().UTC().Truncate(time.Second)
+	if err := w.log.finish(w.info, w.name+sealedSuffix); err != nil {
+		return nil, errors.Join(&RepositoryError{err}, w.release())
+	}
+	var err error
+	if w.info.State == StateComplete {
+		err = w.removeRemains()
+	}
+	return w.info, errors.Join(err, w.release())
+}
+
+// Abort ends the set unsealed. What is stored stays for the next backup to
+// find; why is shown with the interrupted set. A set that has not stored
+// anything leaves nothing.
+func (w *SetWriter) Abort(why error) error {
+	if w.ended {
+		return nil
+	}
+	empty := len(w.info.Files) == 0 && w.packer.idle()
+	err := w.stop()
+	if empty {
+		return errors.Join(err, w.log.f.Close(), w.repo.disk.remove(w.log.partial), w.release())
+	}
+	for _, p := range w.info.Problems {
+		err = errors.Join(err, w.log.writeJSON(kindState, 0, p))
+	}
+	err = errors.Join(err, w.log.abandon(Problem{Error: why.Error(), Fatal: true}))
+	if _, ok := errors.AsType[*RepositoryError](why); ok {
+		err = nil // it is known that the repository takes nothing more
+	}
+	return errors.Join(err, w.release())
+}
+
+// stop publishes the open pack and ends the goroutines.
+func (w *SetWriter) stop() error {
+	w.ended = true
+	err := w.packer.finish()
+	w.workers.stop()
+	return errors.Join(err, w.closeBases())
+}
+
+func (w *SetWriter) release() error { return w.lock.release() }
+
+// finalInfo fills in what is known only when everything is compressed.
+func (w *SetWriter) finalInfo() {
+	files, total := w.packer.storedBytes()
+	for i, n := range w.accounts {
+		w.info.Files[i].StoredBytes = files[n]
+	}
+	w.info.StoredBytes = total
+	w.info.sumFiles()
+}
+
+// removeRemains removes what interrupted backups of the instance left: a
+// complete set is newer than they are, and has their blocks.
+func (w *SetWriter) removeRemains() error {
+	names, err := w.repo.setFiles(w.info.Instance)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if !n.sealed() {
+			err = errors.Join(err, w.repo.disk.remove(n.file))
+		}
+	}
+	return err
+}
