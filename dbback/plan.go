@@ -1,0 +1,200 @@
+package dbback
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/sys/unix"
+
+	"datfs/catalog"
+)
+
+// plan decides which files go where, and refuses what cannot be done before
+// anything is written.
+func (r *restorer) plan(set *catalog.Set, repoDir string) error {
+	if r.opts.To == "" {
+		return errors.New("no directory to restore to")
+	}
+	to, err := filepath.Abs(r.opts.To)
+	if err != nil {
+		return err
+	}
+	r.opts.To, r.report.To = to, to
+	wanted, err := choose(r.info.Files, r.opts.Only)
+	if err != nil {
+		return err
+	}
+	var total int64
+	for _, i := range wanted {
+		j := &job{file: set.File(i), info: &r.info.Files[i]}
+		if err := r.place(j, resolve(repoDir)); err != nil {
+			return err
+		}
+		r.jobs = append(r.jobs, j)
+		total += j.info.Size
+	}
+	r.opts.Progress.SetTotal(total)
+	r.dirs = make(map[string]catalog.DirInfo)
+	for _, d := range r.info.Dirs {
+		// The directory restored to is the user's, whatever "/" was like.
+		if d.Path != "/" {
+			r.dirs[filepath.Join(to, d.Path)] = d
+		}
+	}
+	return r.checkSpace()
+}
+
+// place sets a job's target and looks at what is there now.
+func (r *restorer) place(j *job, repoDir string) error {
+	// Cleaned as an absolute path, so that no ".." of a damaged or forged set
+	// leads out of the directory.
+	below := filepath.Clean("/" + j.info.Path)
+	if j.info.Section != catalog.SectionDatabases {
+		below = filepath.Join("/", string(j.info.Section), below)
+	}
+	j.target = filepath.Join(r.opts.To, below)
+	if isInside(resolve(j.target), repoDir) {
+		return fmt.Errorf("%s lies inside the repository %s", j.target, repoDir)
+	}
+	st, err := os.Lstat(j.target)
+	if errors.Is(err, fs.ErrNotExist) {
+		j.size = -1
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	j.size = st.Size()
+	return regular(j.target, st.Mode())
+}
+
+// choose returns the indexes of the files that one of the patterns matches, all
+// without patterns. Each pattern must match something: restoring less than was
+// asked for would look like success.
+func choose(files []catalog.FileInfo, patterns []string) ([]int, error) {
+	var chosen []int
+	for _, p := range patterns {
+		if !doublestar.ValidatePattern(p) {
+			return nil, fmt.Errorf("pattern %q: %w", p, doublestar.ErrBadPattern)
+		}
+		some := false
+		for i := range files {
+			if matches(p, &files[i]) {
+				some = true
+				chosen = append(chosen, i)
+			}
+		}
+		if !some {
+			return nil, fmt.Errorf("no file of the set matches %q: %w; the set holds:\n%s", p, catalog.ErrNotFound, list(files))
+		}
+	}
+	if len(patterns) == 0 {
+		for i := range files {
+			chosen = append(chosen, i)
+		}
+	}
+	slices.Sort(chosen)
+	return slices.Compact(chosen), nil
+}
+
+// matches returns whether a valid pattern means a file. Brackets and stars are
+// allowed in names of files, so the name itself is always a pattern for it.
+func matches(pattern string, f *catalog.FileInfo) bool {
+	glob := doublestar.MatchUnvalidated
+	if !strings.Contains(pattern, "/") {
+		base := filepath.Base(f.Path)
+		return pattern == base || glob(pattern, base) ||
+			f.Database != "" && (pattern == f.Database || glob(pattern, f.Database))
+	}
+	dir := strings.TrimRight(pattern, "/")
+	return isInside(f.Path, dir) || glob(pattern, f.Path) || glob(dir+"/**", f.Path)
+}
+
+// list names the files of a set for an error message, not endlessly many.
+func list(files []catalog.FileInfo) string {
+	const most = 20
+	var b strings.Builder
+	for _, f := range files[:min(most, len(files))] {
+		fmt.Fprintf(&b, "  %s", f.Path)
+		if f.Database != "" {
+			fmt.Fprintf(&b, " (database %s)", f.Database)
+		}
+		b.WriteByte('\n')
+	}
+	if n := len(files) - most; n > 0 {
+		fmt.Fprintf(&b, "  and %d more\n", n)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// checkSpace compares what the targets are going to need with what their file
+// systems have. What an existing target needs for holes that become data is not
+// known before it is read, and not counted.
+func (r *restorer) checkSpace() error {
+	type room struct {
+		dir        string
+		need, free int64
+	}
+	rooms := make(map[uint64]*room) // by device
+	for _, j := range r.jobs {
+		dir := existing(filepath.Dir(j.target))
+		var st unix.Stat_t
+		if err := unix.Stat(dir, &st); err != nil {
+			return &fs.PathError{Op: "stat", Path: dir, Err: err}
+		}
+		if rooms[st.Dev] == nil {
+			free, err := freeSpace(dir)
+			if err != nil {
+				return err
+			}
+			rooms[st.Dev] = &room{dir: dir, free: free}
+		}
+		data := j.info.Size - j.info.ZeroBytes
+		rooms[st.Dev].need += min(data, max(0, j.info.Size-max(0, j.size)))
+	}
+	for _, room := range rooms {
+		if room.need <= room.free {
+			continue
+		}
+		err := fmt.Errorf("not enough space in %s: %d bytes are needed, %d are free", room.dir, room.need, room.free)
+		if !r.opts.DryRun {
+			return err
+		}
+		r.warn("%v", err)
+	}
+	return nil
+}
+
+// existing returns the nearest of dir and the directories above it that exists.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// freeSpace returns how many bytes this process may add to the file system that
+// holds dir.
+func freeSpace(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	free := st.Bavail
+	if os.Geteuid() == 0 {
+		free = st.Bfree // with what is reserved for root
+	}
+	unit := st.Frsize
+	if unit == 0 {
+		unit = st.Bsize
+	}
+	return int64(free) * unit, nil
+}
