@@ -1,0 +1,69 @@
+// Package fs shows a repository as a read-only file system, through FUSE.
+//
+// # The tree
+//
+//	README.txt                               what this is, how to restore from it
+//	latest/PROD                              link to the newest complete set of PROD
+//	sets/PROD/2026-11-22T03-00-00Z/          a complete set
+//	    set.json                             everything known of it (catalog.SetInfo)
+//	    SUMS.xxh64                           for "xxhsum -c"
+//	    databases/data/user/IRIS.DAT         files below their original absolute path
+//	    incremental/  journals/              the other sections, if the set has them
+//	databases/PROD/USER/2026-11-22T03-00-00Z/IRIS.DAT
+//	                                         the files of complete sets by database
+//	incomplete/PROD/2026-11-22T04-00-00Z/    any other set: the same, and PROBLEMS.txt
+//
+// Only complete sets are below latest, sets and databases (I6). What is below
+// incomplete is for looking: a file there has passed its checksums like any
+// other (I3), but the set cannot be restored as a whole.
+//
+// A name that is taken within its directory gets "-2", "-3" and so on. Database
+// names with a slash have an underscore in its place.
+//
+// # Attributes
+//
+// A stored file has the owner, the mode, the size and the modification time of
+// the original; its access and change times equal the latter. st_blocks counts
+// what is not a hole, so that du, tar and cp see how sparse it is. A directory
+// below databases/ has the attributes of the original directory where the set
+// knows them. Everything else belongs to root, with mode 0755 (directories) or
+// 0444 (files made by this package) and the time of the set, or of the newest
+// set below it. The link count is always 1.
+//
+// An inode number is 63 bits of the SHA-256 of the path in the mount: the same
+// after every mount, here and elsewhere. The two views of one file (by set and
+// by database) are different inodes with different numbers.
+//
+// # What changes, and when it is seen
+//
+// A sealed set never changes (I2), so the kernel may keep what it knows of the
+// inside of one for an hour, and file content for as long as it likes. All
+// else, which is the upper levels and the sets that are still being written, is
+// asked for again after a second, and so a new set appears in a running mount within
+// about two. A set that is removed from the repository disappears as quickly; files
+// of it that are open stay readable.
+//
+// A damaged set file hides its own set and no other. It is logged once.
+//
+// # Errors
+//
+// The table in errno.go is the only place where an errno is chosen. What becomes EIO is
+// logged, with the pack and offset if the cause is damage, because the reader
+// of the file is told no more than "input/output error". A read never returns
+// bytes that have not passed their checksum: one bad frame fails the requests
+// that touch it and no others.
+//
+// # Not supported
+//
+// Writing of any kind (EROFS), extended attributes and ACLs (EOPNOTSUPP: rsync
+// -AX copes with it), hard links, file locks that other hosts see, NFS export.
+//
+// # The process that serves
+//
+// It must not use its own mount in ways that block one of its threads outside
+// of a system call: no memory mapping of a file in it, no program started from
+// it or with a working directory in it. Such a process waits for itself. If it is
+// killed, the mount stays and answers "transport endpoint is not connected" until
+// it is unmounted. That is on purpose: an rsync --delete that runs at that moment
+// gets errors, where an empty directory would make it delete its target.
+package fs

@@ -1,0 +1,122 @@
+package fs
+
+import (
+	"path"
+	"reflect"
+	"strings"
+	"sync"
+
+	"datfs/catalog"
+)
+
+// A set is one set of the repository as the mount shows it. When the repository
+// says something new of it, a new one takes its place.
+type set struct {
+	info *catalog.SetInfo
+	dir  func() *children // its directory's, made when first asked for
+
+	// Guarded by openSets.mu.
+	open *openSet // nil if nobody reads or read it lately
+	gone bool     // replaced or removed: to be closed after its last reader
+}
+
+func newSet(info *catalog.SetInfo) *set {
+	s := &set{info: info}
+	s.dir = sync.OnceValue(s.build)
+	return s
+}
+
+func (s *set) complete() bool { return s.info.State == catalog.StateComplete }
+
+// sealed reports whether the set is final: complete, or known to be incomplete.
+func (s *set) sealed() bool {
+	return s.complete() || s.info.State == catalog.StateIncomplete
+}
+
+// sameAs reports whether info says nothing new of the set. A sealed one never
+// changes (I2), so that its files needn't be compared.
+func (s *set) sameAs(info *catalog.SetInfo) bool {
+	if s.sealed() {
+		return s.info.State == info.State && s.info.Finished.Equal(info.Finished)
+	}
+	return reflect.DeepEqual(s.info, info)
+}
+
+// path returns where the set is shown.
+func (s *set) path() string {
+	top := "incomplete"
+	if s.complete() { // I6
+		top = "sets"
+	}
+	return path.Join(top, s.info.Instance, s.info.Name)
+}
+
+// build makes the set's directory with everything below it.
+func (s *set) build() *children {
+	b := setBuilder{set: s, root: newChildren(s.path()), dirs: make(map[string]*children)}
+	meta := textAttr(s.info.Time)
+	b.root.addText("set.json", meta, s.sealed(), func() []byte { return setJSON(s.info) })
+	b.root.addText("SUMS.xxh64", meta, s.sealed(), func() []byte { return []byte(b.sums.String()) })
+	if !s.complete() {
+		b.root.addText("PROBLEMS.txt", meta, s.sealed(), func() []byte { return problemsText(s.info) })
+	}
+	// Always there, so that a command copied from elsewhere finds its source.
+	b.dir(catalog.SectionDatabases, "/")
+	for i := range s.info.Files {
+		b.add(i)
+	}
+	return b.root
+}
+
+// A setBuilder makes the directory of one set.
+type setBuilder struct {
+	set  *set
+	root *children
+	dirs map[string]*children // by section and original path
+	sums strings.Builder
+}
+
+// add puts the set's i-th file where it belongs.
+func (b *setBuilder) add(i int) {
+	f := &b.set.info.Files[i]
+	orig := original(f.Path)
+	e := b.dir(f.Section, path.Dir(orig)).add(plainName(path.Base(orig)), b.set.fileEntry(i))
+	rel := strings.TrimPrefix(e.path, b.root.dir+"/")
+	b.sums.WriteString(sumLine(f.XXH64, rel))
+}
+
+// dir returns the directory that stands for the original directory orig in a
+// section, making what is missing.
+func (b *setBuilder) dir(section catalog.Section, orig string) *children {
+	key := string(section) + orig
+	if c := b.dirs[key]; c != nil {
+		return c
+	}
+	parent, name := b.root, string(section)
+	if orig != "/" {
+		parent, name = b.dir(section, path.Dir(orig)), path.Base(orig)
+	}
+	e := parent.addDir(plainName(name), b.dirAttr(section, orig), b.set.sealed(), func(*children) {})
+	b.dirs[key] = e.children()
+	return b.dirs[key]
+}
+
+// dirAttr returns the attributes of the original directory if they are known.
+func (b *setBuilder) dirAttr(section catalog.Section, orig string) attr {
+	if section == catalog.SectionDatabases {
+		for i := range b.set.info.Dirs {
+			if d := &b.set.info.Dirs[i]; original(d.Path) == orig {
+				return originalDirAttr(d)
+			}
+		}
+	}
+	return dirAttr(b.set.info.Time)
+}
+
+// fileEntry returns a new entry for the set's i-th file.
+func (s *set) fileEntry(i int) *entry {
+	return &entry{attr: fileAttr(&s.info.Files[i]), fixed: s.sealed(), set: s, index: i}
+}
+
+// original makes an absolute path of whatever a set gives as one.
+func original(p string) string { return path.Clean("/" + p) }

@@ -1,0 +1,141 @@
+package fs
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"datfs/catalog"
+)
+
+// setJSON returns the content of set.json.
+func setJSON(info *catalog.SetInfo) []byte {
+	b, err := json.MarshalIndent(info, "", "  ")
+	if err != nil { // a year past 9999 is all that can do this
+		return fmt.Appendf(nil, "%q\n", err.Error())
+	}
+	return append(b, '\n')
+}
+
+// sumLine returns the line of SUMS.xxh64 for a file, or nothing if it has no
+// sum. A line break in a name has no form that xxhsum 0.8.1 reads, so that such
+// a file is left out too; other bytes it takes as they are.
+func sumLine(xxh64, name string) string {
+	if xxh64 == "" || strings.ContainsAny(name, "\n\r") {
+		return ""
+	}
+	return xxh64 + "  " + name + "\n"
+}
+
+// problemsText returns the content of PROBLEMS.txt.
+func problemsText(info *catalog.SetInfo) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "The set %s cannot be restored as a whole: it is %s.\n", info.SetName(), info.State)
+	switch info.State {
+	case catalog.StateRunning:
+		b.WriteString("A backup is writing it now. Files appear here as they are stored.\n")
+	case catalog.StateInterrupted:
+		b.WriteString("Its backup ended before it was done. Repeat the backup: what is stored\nis not stored again.\n")
+	}
+	for _, p := range info.Problems {
+		kind := "warning"
+		if p.Fatal {
+			kind = "error"
+		}
+		fmt.Fprintf(&b, "%s: %v\n", kind, p)
+	}
+	return b.Bytes()
+}
+
+// readmeText returns the content of README.txt. newest is the newest complete
+// set or nil.
+func readmeText(repoDir, mountDir string, newest *set) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, readmeHead, repoDir, mountDir)
+	if newest == nil {
+		b.WriteString("There is no complete set yet, so there is nothing to restore.\n")
+		return b.Bytes()
+	}
+	repo := quote(repoDir)
+	latest := quote(path.Join(mountDir, "latest", newest.info.Instance))
+	name := newest.info.SetName().String()
+	fmt.Fprintf(&b, readmeRestore, latest, repo, quote(name))
+	if f := exampleFile(newest); f != "" {
+		original := "/" + strings.TrimPrefix(f, newest.path()+"/databases/")
+		fmt.Fprintf(&b, readmeFile, quote(path.Join(mountDir, f)), quote(original), repo, quote(name), quote(original))
+	}
+	fmt.Fprintf(&b, readmeCheck, latest)
+	return b.Bytes()
+}
+
+// exampleFile returns the path in the mount of a database file of the set, to
+// show a command with, or "" if it has none.
+func exampleFile(s *set) string {
+	e := s.dir().byName[string(catalog.SectionDatabases)]
+	for e.isDir() {
+		below := e.children().list
+		if len(below) == 0 {
+			return ""
+		}
+		e = below[0]
+	}
+	return e.path
+}
+
+const readmeHead = `This is a datfs repository, mounted read-only.
+
+  repository    %s
+  mounted at    %s
+
+  latest/       for each instance a link to its newest complete set
+  sets/         all complete sets: instance/time. In each of them
+                  databases/   the files, below their original path
+                  set.json     everything known of the set
+                  SUMS.xxh64   sums of the files (those with very large holes
+                               have none and are not listed)
+  databases/    the same files by database: instance/database/time
+  incomplete/   sets that are being written or that failed: for looking only
+
+Owners, modes and times are those of the originals. New sets appear here by
+themselves.
+
+`
+
+const readmeRestore = `To restore the newest set to another place:
+
+  rsync -aHAX --inplace %[1]s/databases/ /restore/
+
+or without the mount, writing only what differs:
+
+  datfs --repo %[2]s restore %[3]s --to /restore
+
+To put everything back where it came from, give / for /restore. Nothing may
+have the files open meanwhile: dismount the databases or stop the instance.
+
+`
+
+const readmeFile = `To restore a single file:
+
+  rsync -aHAX --inplace %[1]s %[2]s
+  datfs --repo %[3]s restore %[4]s --to /restore --only %[5]s
+
+`
+
+const readmeCheck = `To check a copy, or the mount itself:
+
+  cd %[1]s && xxhsum -c SUMS.xxh64
+`
+
+// quote returns s as a word for the shell.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return r > 0x7f || strings.ContainsRune("/._-+:,@=%", r) ||
+			'0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
