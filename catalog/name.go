@@ -111,8 +111,8 @@ func ambiguous(spec string, found []string) error {
 }
 
 // latest returns the newest complete set of an instance; an empty instance
-// means the only one there is. A set that cannot be read and is newer than that
-// is an error: an older set must not pass for the latest.
+// means the only one there is. A sealed set that cannot be read and is newer is
+// an error: an older set must not pass for the latest.
 func latest(sets []*SetInfo, damaged []damagedSet, instance string) (SetName, error) {
 	if instance == "" {
 		var all []string
@@ -134,7 +134,7 @@ func latest(sets []*SetInfo, damaged []damagedSet, instance string) (SetName, er
 		}
 	}
 	for _, d := range damaged {
-		if d.name.Instance == instance && d.name.Compare(newest) > 0 {
+		if d.sealed && d.name.Instance == instance && d.name.Compare(newest) > 0 {
 			return SetName{}, fmt.Errorf("set \"%s/latest\": %w", instance, d.err)
 		}
 	}

@@ -13,9 +13,12 @@ import (
 	"datfs/catalog/pack"
 )
 
-// A pack is finished when it has about this many bytes or this many blocks.
 const (
-	packSize     = 64 << 20
+	// packSize is about how large a pack becomes, in bytes.
+	packSize = 64 << 20
+
+	// packOrdinals bounds the blocks of a pack: their IDs are in memory until
+	// it is published.
 	packOrdinals = 256 << 10
 
 	// queuedFrames bounds the frames that are compressed or wait to be written.
@@ -117,7 +120,7 @@ func (p *packer) flush(end bool) {
 	p.frame = nil
 	p.cur.raw += int64(len(f.raw))
 	queued := p.cur.raw - p.cur.rawDone.Load() // it may not compress
-	f.last = end || p.cur.stored.Load()+queued >= packSize || len(p.cur.ids) >= packOrdinals
+	f.last = end || p.cur.stored.Load()+queued >= p.repo.packSize || len(p.cur.ids) >= packOrdinals
 	if f.last {
 		p.cur = nil
 	}

@@ -54,6 +54,8 @@ type Repository struct {
 	packs  *packStore
 	pages  *pageCache
 
+	packSize int64 // a pack is finished when it has about this many bytes
+
 	mu    sync.Mutex
 	infos map[string]cachedInfo // by path of the .set file, for listings
 }
@@ -61,7 +63,9 @@ type Repository struct {
 // Init creates a repository in dir, which must not exist or be empty
 // (ErrNotEmpty). The config is written last: what an interrupted Init left can
 // be initialised again.
-func Init(dir string) error {
+func Init(dir string) error { return initialize(dir, pack.NewKey()) }
+
+func initialize(dir string, key pack.Key) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("init: %w", err)
 	}
@@ -87,8 +91,7 @@ func Init(dir string) error {
 	if err := (&db{path: d.path(catalogName)}).create(); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	id, key := pack.NewID(), pack.NewKey()
-	c := config{FormatVersion: FormatVersion, ID: id.String(), BlockIDKey: hex.EncodeToString(key[:]), Compression: "zstd"}
+	c := config{FormatVersion: FormatVersion, ID: pack.NewID().String(), BlockIDKey: hex.EncodeToString(key[:]), Compression: "zstd"}
 	c.Sum = c.sum()
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
@@ -108,7 +111,7 @@ func Open(dir string, mode LockMode) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repository{disk: disk{dir: dir}, mode: mode, infos: map[string]cachedInfo{}}
+	r := &Repository{disk: disk{dir: dir}, mode: mode, packSize: packSize, infos: map[string]cachedInfo{}}
 	if err := r.readConfig(); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", dir, err)
 	}

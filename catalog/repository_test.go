@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"datfs/catalog/pack"
 )
 
 // newRepo makes a repository and opens it. It is verified when the test ends.
+// Its key is always the same, and so are the blocks that are hooks.
 func newRepo(tb testing.TB) *Repository {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "repo")
-	if err := Init(dir); err != nil {
+	if err := initialize(dir, pack.Key{1, 2, 3}); err != nil {
 		tb.Fatal(err)
 	}
 	r := openRepo(tb, dir)

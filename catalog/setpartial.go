@@ -6,13 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 )
+
+// errNotBegun means that a backup was killed before its set had a beginning.
+// There is no such set then.
+var errNotBegun = fmt.Errorf("the set has no beginning: %w", os.ErrNotExist)
 
 // readPartial reads the records of a set that was not sealed, up to the first
 // that is not whole: the backup that wrote it was cut off there, or is still
 // writing. Pages may name packs that never were published; who reads blocks
 // finds out.
 func (s *setFile) readPartial() error {
+	if st, err := s.f.Stat(); err != nil || st.Size() < setHeaderSize {
+		return errors.Join(err, errNotBegun)
+	}
 	if _, _, err := s.readHeader(); err != nil {
 		return err
 	}
@@ -24,7 +32,7 @@ func (s *setFile) readPartial() error {
 		return err
 	}
 	if s.info == nil {
-		return s.damaged(setHeaderSize, fmt.Errorf("%w: no beginning", errSetFile))
+		return errNotBegun
 	}
 	p.endFile(nil)
 	s.info.State = StateInterrupted

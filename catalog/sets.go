@@ -23,8 +23,9 @@ type cachedInfo struct {
 
 // A damagedSet is a set whose file cannot be read.
 type damagedSet struct {
-	name SetName
-	err  error
+	name   SetName
+	sealed bool
+	err    error
 }
 
 // Sets lists all sets, also running, interrupted and incomplete ones, by
@@ -66,7 +67,7 @@ func (r *Repository) list() ([]*SetInfo, []damagedSet, error) {
 			switch {
 			case errors.Is(err, os.ErrNotExist): // removed meanwhile
 			case err != nil:
-				damaged = append(damaged, damagedSet{n.set, err})
+				damaged = append(damaged, damagedSet{n.set, n.sealed(), err})
 			default:
 				sets = append(sets, info)
 			}

@@ -42,8 +42,8 @@ type packFact struct {
 
 // Verify reads back every frame, checks it and the ID of every block in it,
 // checks that every extent of the sets leads to a block of the right length,
-// and that the catalog knows every pack. It calls found, one call at a time,
-// for each piece of damage. An error means that Verify itself could not go on.
+// and that the catalog is sound. It calls found, one call at a time, for each
+// piece of damage. An error means that Verify itself could not go on.
 func (r *Repository) Verify(ctx context.Context, opts VerifyOptions, found func(Damage)) error {
 	v := &verifier{r: r, progress: opts.Progress, packs: map[pack.ID]*packFact{}, found: found}
 	ids, err := v.choose(opts.Sets)
@@ -274,12 +274,14 @@ func (v *verifier) lengths(f *File, s stretch) error {
 	return nil
 }
 
-// catalog checks catalog.db: its structure, and that it knows every pack.
+// catalog checks catalog.db: its structure, and what it says of the packs. One
+// that it does not know is no damage: the backup that wrote it was killed, and
+// the next one enters it.
 func (v *verifier) catalog(ids []pack.ID) error {
 	err := v.r.db.view(func(t txn) error {
 		for _, id := range ids {
-			if rec, ok := t.pack(id); !ok || rec.ordinals != v.packs[id].ordinals && !v.packs[id].missing {
-				v.report(Damage{Err: &CorruptError{Path: catalogName, Err: fmt.Errorf("the pack %v is not in it, or with other figures", id)}})
+			if rec, ok := t.pack(id); ok && rec.ordinals != v.packs[id].ordinals && !v.packs[id].missing {
+				v.report(Damage{Err: &CorruptError{Path: catalogName, Err: fmt.Errorf("the pack %v is in it with other figures", id)}})
 			}
 		}
 		return t.check()
