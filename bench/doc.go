@@ -20,7 +20,7 @@
 //
 // # Parts
 //
-//   - data.go, block.go: the database file.
+//   - data.go, block.go, rows.go: the database file.
 //   - ideal.go: the least a change can take, to compare growth with.
 //   - gendat: the generator as a command, for bench/demo.sh.
 //   - measure: memory of a command, read speed of a file, for bench/demo.sh.
