@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+// run runs a command line in this process.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	code = Main(append([]string{"datfs"}, args...), strings.NewReader(""), &out, &errOut)
+	return code, out.String(), errOut.String()
+}
+
+func TestMain_Usage(t *testing.T) {
+	t.Setenv(repoEnv, "")
+	tests := []struct{ args, want string }{
+		{"", "datfs: COMMAND is missing"},
+		{"set", `datfs: unknown command "set"; did you mean "sets"?`},
+		{"qqq", `datfs: unknown command "qqq"`},
+		{"--nosuch", "datfs: unknown flag --nosuch"},
+		{"sets --jsn", "datfs: sets: unknown flag --jsn; did you mean --json?"},
+		{"sets --json=maybe", `datfs: sets: invalid boolean value "maybe" for -json: parse error`},
+		{"sets extra", `datfs: sets: unexpected argument "extra"`},
+		{"sets", "datfs: sets: no repository given"},
+		{"init", "datfs: init: REPO is missing"},
+		{"init a b", `datfs: init: unexpected argument "b"`},
+		{"init a --repo b", "datfs: init: two repositories given: a and --repo b"},
+		{"backup", "datfs: backup: ENGINE is missing"},
+		{"backup fils", `datfs: backup: unknown command "fils"; did you mean "files"?`},
+		{"backup files", "datfs: backup files: FILE is missing"},
+		{"backup files f", "datfs: backup files: --name INSTANCE is missing"},
+		{"backup files f --name", "datfs: backup files: --name needs a value"},
+		{"backup files f --name a/b", `datfs: backup files: --name: instance name "a/b": `},
+		{"show", "datfs: show: SET is missing"},
+		{"show a b", `datfs: show: unexpected argument "b"`},
+		{"restore", "datfs: restore: SET is missing"},
+		{"restore s", "datfs: restore: --to DIR is missing"},
+		{"restore s --to --dry-run", "datfs: restore: --to needs a value"},
+		{"mount", "datfs: mount: DIR is missing"},
+		{"unmount", "datfs: unmount: DIR is missing"},
+		{"completion", "datfs: completion: SHELL is missing"},
+		{"completion csh", `datfs: completion: unknown shell "csh": bash, zsh or fish`},
+		{"help nosuch", `datfs: help: unknown command "nosuch"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			code, stdout, stderr := run(t, strings.Fields(tt.args)...)
+			if code != exitUsage {
+				t.Errorf("exit code %d, want %d", code, exitUsage)
+			}
+			if stdout != "" {
+				t.Errorf("standard output has %q", stdout)
+			}
+			if !strings.Contains(stderr, tt.want) {
+				t.Errorf("standard error has\n%s\nwant %s", stderr, tt.want)
+			}
+			if !strings.Contains(stderr, "\nhint: ") {
+				t.Errorf("no hint in\n%s", stderr)
+			}
+		})
+	}
+}
+
+// TestHelp holds every command to a help text that teaches: what it does in a
+// line, a description, an example that starts with the command itself.
+func TestHelp(t *testing.T) {
+	_, overview, _ := run(t, "--help")
+	everyCommand(newApp(), func(path string, cmd *cli.Command) {
+		words := strings.Fields(path)[1:]
+		code, stdout, stderr := run(t, append(words, "--help")...)
+		if code != exitOK || stderr != "" {
+			t.Errorf("%s --help: exit code %d, standard error %q", path, code, stderr)
+		}
+		_, help, _ := run(t, append([]string{"help"}, words...)...)
+		if help != stdout {
+			t.Errorf("help of %s differs:\n%s\nand with --help:\n%s", path, help, stdout)
+		}
+		if cmd.Usage == "" || cmd.Description == "" {
+			t.Errorf("%s: no usage or no description", path)
+		}
+		if !strings.Contains(cmd.Description, "   "+path) && !strings.Contains(cmd.Description, "("+path) {
+			t.Errorf("%s: no example in its description", path)
+		}
+		if len(words) == 1 && !strings.Contains(overview, "   "+words[0]) {
+			t.Errorf("%s is not in the overview", path)
+		}
+		for line := range strings.Lines(stdout) {
+			if len(line) > 110 {
+				t.Errorf("%s: line of %d characters: %s", path, len(line), line)
+			}
+		}
+	})
+}
+
+func TestHelp_ExitCodes(t *testing.T) {
+	_, help, _ := run(t, "--help")
+	_, codes, ok := strings.Cut(help, "\nEXIT CODES:\n")
+	if !ok {
+		t.Fatal("no exit codes in the help")
+	}
+	for _, code := range []int{exitOK, exitFailure, exitUsage, exitWarnings, exitNoRepository, exitLocked, exitInterrupted} {
+		if !regexp.MustCompile(fmt.Sprintf(`(?m)^ +%d  \w`, code)).MatchString(codes) {
+			t.Errorf("exit code %d is not in the help:\n%s", code, codes)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	code, stdout, _ := run(t, "--version")
+	if code != exitOK || !regexp.MustCompile(`^datfs version \S+.*, repository format \d+, go1`).MatchString(stdout) {
+		t.Errorf("--version: %d, %q", code, stdout)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	for shell, want := range map[string]string{"bash": "complete -o default -F _datfs datfs", "zsh": "bashcompinit", "fish": "complete -c datfs"} {
+		if code, stdout, stderr := run(t, "completion", shell); code != exitOK || !strings.Contains(stdout, want) {
+			t.Errorf("completion %s: exit code %d, %s%s", shell, code, stdout, stderr)
+		}
+	}
+}

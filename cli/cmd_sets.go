@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"datfs/catalog"
+)
+
+func setsCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "sets",
+		Usage: "list the sets",
+		Description: `sets lists every set by instance and time, also those that did not succeed. The
+state is
+
+   complete      every step succeeded; the only state to restore from as a whole
+   incomplete    came to its end, but something is missing
+   interrupted   its process ended before the end
+   running       is being written now
+
+SIZE is what the files of the set add up to, STORED what its new blocks took on
+disk.
+
+With --json it prints an array of objects with instance, name, time, finished,
+state, engine, host, program, databases, bytes, zero_bytes, new_bytes and
+stored_bytes.
+
+   datfs sets
+   datfs sets --json`,
+		Flags:  append([]cli.Flag{jsonFlag()}, globalFlags(true, false)...),
+		Action: withRepo(catalog.Shared, runSets),
+	}
+}
+
+func runSets(c *cli.Context, repo *catalog.Repository) error {
+	// One set file that is damaged must not hide the others: what could be read
+	// is printed, then the error ends the command.
+	sets, err := repo.Sets()
+	if c.Bool("json") {
+		list := make([]setSummary, len(sets))
+		for i, set := range sets {
+			list[i] = summaryOf(set)
+		}
+		return errors.Join(err, writeJSON(c.App.Writer, list))
+	}
+	if len(sets) == 0 && err == nil {
+		fmt.Fprintf(c.App.ErrWriter, "no sets yet; store one with: %s backup files --name INSTANCE FILE...\n", datfsCommand(c))
+		return nil
+	}
+	printSets(c.App.Writer, sets)
+	return err
+}
+
+func printSets(w io.Writer, sets []*catalog.SetInfo) {
+	t := newTable(w, column{title: "SET"}, column{title: "TIME"}, column{title: "STATE"},
+		column{"DATABASES", true}, column{"SIZE", true}, column{"STORED", true})
+	for _, s := range sets {
+		t.AppendRow(row(s.SetName().String(), localTime(s.Time), string(s.State),
+			fmt.Sprint(s.Databases), size(s.Bytes), size(s.StoredBytes)))
+	}
+	t.Render()
+}
+
+// A setSummary is a set without what has no fixed length: a line of a listing.
+// A field here hides the one of the same name in SetInfo, so that whatever else
+// SetInfo has, now or later, is in the JSON without being named again.
+type setSummary struct {
+	*catalog.SetInfo
+	Args     *struct{} `json:"files_asked,omitempty"`
+	Files    *struct{} `json:"files,omitempty"`
+	Dirs     *struct{} `json:"dirs,omitempty"`
+	Problems *struct{} `json:"problems,omitempty"`
+}
+
+func summaryOf(set *catalog.SetInfo) setSummary { return setSummary{SetInfo: set} }

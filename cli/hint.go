@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// hints is the one table from errors to what to do next: the first row that
+// matches speaks. An error that carries its own hint (withHint) needs no row.
+var hints = []struct {
+	matches func(error) bool
+	text    string
+}{
+	{catalogDamaged, "datfs rebuild makes catalog.db anew from packs/ and sets/, which hold everything"},
+	{is(catalog.ErrCorrupt), "datfs verify lists everything that is damaged; all else can still be read and restored"},
+	{is(catalog.ErrNewerFormat), "it was written by a newer datfs; use that version or a later one. Nothing was changed"},
+	{is(catalog.ErrNotRepository), "datfs init DIR creates a repository; is the path right, and is its disk mounted?"},
+	{is(catalog.ErrLocked), "wait until the other datfs is done, then run this again; a lock ends with its process and is never left behind"},
+	{is(catalog.ErrNotEmpty), "name a directory that is empty or does not exist yet"},
+	{is(dbback.ErrIncomplete), "--allow-incomplete restores what there is of it"},
+	{repositoryFull, "make room on the repository's disk and run it again. No set was lost, and what is stored already is not stored twice"},
+	{diskFull, "make room and run it again: what is there already is not written twice"},
+}
+
+// hintsFor returns what to do about err, in lines.
+func hintsFor(err error) []string {
+	if child, ok := errors.AsType[*childError](err); ok {
+		return child.Hints
+	}
+	if h, ok := errors.AsType[*hintError](err); ok {
+		return []string{h.hint}
+	}
+	if u, ok := errors.AsType[*usageError](err); ok {
+		return []string{"see " + u.command + " --help"}
+	}
+	for _, row := range hints {
+		if row.matches(err) {
+			return []string{row.text}
+		}
+	}
+	return nil
+}
+
+func catalogDamaged(err error) bool {
+	c, ok := errors.AsType[*catalog.CorruptError](err)
+	return ok && c.Path == "catalog.db"
+}
+
+func repositoryFull(err error) bool {
+	_, ok := errors.AsType[*catalog.RepositoryError](err)
+	return ok && diskFull(err)
+}
+
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// A hintError is an error that knows what to do about it.
+type hintError struct {
+	error
+	hint string
+}
+
+func (e *hintError) Unwrap() error { return e.error }
+
+// withHint gives err a hint of its own. A nil error stays nil.
+func withHint(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &hintError{err, hint}
+}
+
+// goOnHint says of work that was interrupted that it can be gone on with.
+func goOnHint(err error) error {
+	if !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return withHint(err, "run it again to go on: what is done already is not done twice")
+}

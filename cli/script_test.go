@@ -1,0 +1,228 @@
+package cli_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"datfs/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"datfs": func() { os.Exit(cli.Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScript runs the scripts in testdata/script, each a command's behaviour in
+// the words of somebody who uses it. Besides the usual commands they have:
+//
+//	exits CODE PROGRAM ARG...   run, and end with just that exit code
+//	mkdb FILE MIB SEED          make a file of 8 KiB blocks that look like data
+//	dirty FILE BLOCK...         change single blocks of it
+//	flip GLOB OFFSET            invert a byte of each file that matches
+//	capture VAR REGEXP          keep the first group found in standard output
+//	jsonfield FIELD REGEXP      the field of the JSON object in standard output
+//	eventually PROGRAM ARG...   repeat until it succeeds
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("TZ", "UTC")
+			env.Defer(func() { unmountAll(t, env.WorkDir) })
+			return nil
+		},
+		Condition: condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":      exits,
+			"mkdb":       mkdb,
+			"dirty":      dirty,
+			"flip":       flip,
+			"capture":    capture,
+			"jsonfield":  jsonfield,
+			"eventually": eventually,
+		},
+	})
+}
+
+// condition knows "fuse", whether this machine can mount, and "root". A machine
+// of CI that cannot mount is an error: skipping there would hide the loss.
+func condition(name string) (bool, error) {
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	case "fuse":
+		f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+		if err == nil {
+			return true, f.Close()
+		}
+		if os.Getenv("CI") != "" || os.Getenv("DATFS_REQUIRE_FUSE") != "" {
+			return false, fmt.Errorf("this machine must be able to mount: %w", err)
+		}
+		return false, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// unmountAll takes away what a failed script left mounted.
+func unmountAll(t *testing.T, dir string) {
+	t.Helper()
+	list, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Error(err)
+	}
+	for line := range strings.Lines(string(list)) {
+		if point := strings.Fields(line)[4]; strings.HasPrefix(point, dir+"/") {
+			unmount := exec.Command("umount", "--lazy", point)
+			if os.Geteuid() != 0 {
+				unmount = exec.Command("fusermount3", "-uz", point)
+			}
+			if out, err := unmount.CombinedOutput(); err != nil {
+				t.Errorf("%v: %v %s", unmount, err, out)
+			}
+		}
+	}
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+const blockSize = 8 << 10
+
+// block returns 8 KiB that compress about three times, as databases do.
+func block(r *rand.Rand) []byte {
+	b := make([]byte, 0, blockSize)
+	for len(b) < blockSize {
+		b = append(binary.LittleEndian.AppendUint64(b, r.Uint64()), "^PATIENT(1)=ACTIVE"...)
+	}
+	return b[:blockSize]
+}
+
+func mkdb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: mkdb FILE MIB SEED")
+	}
+	mib, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	seed, err := strconv.ParseUint(args[2], 10, 64)
+	ts.Check(err)
+	name := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
+	f, err := os.Create(name)
+	ts.Check(err)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range mib * (1 << 20) / blockSize {
+		_, err := f.Write(block(r))
+		ts.Check(err)
+	}
+	ts.Check(f.Close())
+}
+
+func dirty(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: dirty FILE BLOCK...")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	for _, arg := range args[1:] {
+		n, err := strconv.ParseInt(arg, 10, 64)
+		ts.Check(err)
+		_, err = f.WriteAt(block(rand.New(rand.NewPCG(uint64(n), 1))), n*blockSize)
+		ts.Check(err)
+	}
+	ts.Check(f.Close())
+}
+
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip GLOB OFFSET")
+	}
+	names, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(names) == 0 {
+		ts.Fatalf("no file matches %s", args[0])
+	}
+	off, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		ts.Check(err)
+		b[off] ^= 0xff
+		ts.Check(os.Chmod(name, 0o600))
+		ts.Check(os.WriteFile(name, b, 0o600))
+	}
+}
+
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture VAR REGEXP")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	found := re.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("standard output does not match %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+func jsonfield(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: jsonfield FIELD REGEXP")
+	}
+	var object map[string]json.RawMessage
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &object))
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	if got, ok := object[args[0]]; !ok || !re.Match(got) {
+		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
+	}
+}
+
+// eventually repeats a command for as long as a slow machine may need.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: eventually PROGRAM ARG...")
+	}
+	var out []byte
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		cmd := exec.Command(args[0], args[1:]...) // not ts.Exec, which logs every try
+		cmd.Dir = ts.MkAbs(".")
+		cmd.Env = append(os.Environ(), "DATFS_REPO="+ts.Getenv("DATFS_REPO"))
+		var err error
+		if out, err = cmd.CombinedOutput(); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("%v never succeeded: %s", args, out)
+}
