@@ -57,10 +57,10 @@ func (fw *fileWriter) copy(ctx context.Context, src Source) error {
 		}
 		fw.w.free <- ch.buf
 	}
-	switch {
-	case end == nil:
+	if end == nil {
 		return ctx.Err()
-	case end == io.EOF: //nolint:errorlint // take returns it bare
+	}
+	if errors.Is(end, io.EOF) {
 		return nil
 	}
 	return end
@@ -98,6 +98,7 @@ func (fw *fileWriter) chunk(ch *chunk) error {
 	fw.info.Size += bytes
 	fw.w.progress.Add(bytes)
 	if fw.w.packer.checkpointDue() {
+		fw.w.log.interim(fw.number, fw.page)
 		return fw.w.log.sync()
 	}
 	return nil
@@ -147,6 +148,16 @@ func (fw *fileWriter) end() error {
 	}
 	fw.info.ZeroBytes, fw.info.NewBytes, fw.info.XXH64 = fw.zero, fw.fresh, fw.sum.String()
 	return fw.w.log.fileEnd(fw.number, &fw.info)
+}
+
+// giveUp ends the file before its end. If it is the whole set that ends here,
+// what there is of the file stays for the next backup to compare with.
+func (fw *fileWriter) giveUp(ctx context.Context, err error) {
+	if _, ok := errors.AsType[*RepositoryError](err); ok || ctx.Err() != nil {
+		fw.w.log.interim(fw.number, fw.page)
+		return
+	}
+	fw.w.log.drop(fw.number)
 }
 
 // maxZerosSummed bounds the holes that a file's sum goes through, in bytes: some

@@ -28,7 +28,7 @@ type fileLock struct{ f *os.File }
 // lockFile takes the lock on path without waiting. It returns ErrLocked if
 // another open file has it.
 func lockFile(path string, mode LockMode) (*fileLock, error) {
-	how, flags := int16(unix.F_RDLCK), os.O_RDONLY
+	how, flags := int16(unix.F_RDLCK), os.O_RDONLY|os.O_CREATE
 	if mode == Exclusive {
 		how, flags = unix.F_WRLCK, os.O_RDWR|os.O_CREATE
 	}

@@ -46,7 +46,9 @@ import (
 //	2 packs      first index  pack IDs, 16 bytes each: the next entries of the
 //	                          set's table of packs, which pages refer to
 //	3 file                    JSON of FileInfo: the pages that follow are of it
-//	4 page       page number  extent page, see page.go
+//	4 page       page number  extent page, see page.go. Of a page's records the
+//	                          last counts: at a checkpoint the page that is being
+//	                          filled is written as far as it is
 //	5 index      group        places of 256 pages of the file: offset (8) and
 //	                          length (4) of each page's record. 0 and 0 is a
 //	                          page of zero blocks only, which has no record

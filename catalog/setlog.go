@@ -92,14 +92,28 @@ func (l *setLog) file(file uint32, info *FileInfo) error {
 	return l.writeJSON(kindFile, file, info)
 }
 
-// page appends the next page of the current file. Packs that it is the first to
-// refer to are told of before it.
+// page appends the next page of the current file.
 func (l *setLog) page(file uint32, p page) {
-	number := uint32(len(l.places))
 	if p.allHole() {
 		l.places = append(l.places, pagePlace{})
 		return
 	}
+	length := l.pageRecord(file, p)
+	l.places = append(l.places, pagePlace{l.size - int64(length), length})
+}
+
+// interim appends what there is so far of the next page, for whoever reads the
+// set if it is cut off here. The page itself follows later all the same.
+func (l *setLog) interim(file uint32, p page) {
+	if len(p) > 0 && !p.allHole() {
+		l.pageRecord(file, p)
+	}
+}
+
+// pageRecord appends the record of the next page and returns its length. Packs
+// that the page is the first to refer to are told of before it.
+func (l *setLog) pageRecord(file uint32, p page) uint32 {
+	number := uint32(len(l.places))
 	if l.told < len(l.packs) {
 		var ids []byte
 		for _, id := range l.packs[l.told:] {
@@ -112,8 +126,8 @@ func (l *setLog) page(file uint32, p page) {
 	stored, codec := l.comp.Compress(l.stored, raw)
 	l.stored = stored
 	l.buf = appendRecord(l.buf[:0], record{kind: kindPage, codec: byte(codec), raw: uint32(len(raw)), file: file, number: number}, stored)
-	l.places = append(l.places, pagePlace{l.size, uint32(len(l.buf))})
 	l.write(l.buf)
+	return uint32(len(l.buf))
 }
 
 // fileEnd appends the current file's index and what is finally known of it.

@@ -51,7 +51,7 @@ type partialReader struct {
 	file    FileInfo // the current one
 	current int64    // its index in the set file; -1: none
 	places  []pagePlace
-	blocks  int64 // of the current file, in whole pages
+	last    uint32 // blocks of the last page
 }
 
 func (p *partialReader) readAll(r *bufio.Reader) error {
@@ -106,13 +106,10 @@ func (p *partialReader) record(r record, payload []byte) error {
 	case kindFile:
 		p.endFile(nil)
 		p.file = FileInfo{}
-		p.current, p.places, p.blocks = int64(r.file), nil, 0
+		p.current, p.places, p.last = int64(r.file), nil, 0
 		return json.Unmarshal(payload, &p.file)
 	case kindPage:
-		for len(p.places) < int(r.number) && r.number < 1<<24 { // pages of zero blocks have no record
-			p.places = append(p.places, pagePlace{})
-		}
-		p.places = append(p.places, pagePlace{p.offset, uint32(r.size())})
+		return p.page(r, payload)
 	case kindFileEnd:
 		var end FileInfo
 		if err := json.Unmarshal(payload, &end); err != nil {
@@ -131,6 +128,31 @@ func (p *partialReader) record(r record, payload []byte) error {
 	return nil
 }
 
+// page takes in the record of a page. Pages of zero blocks have none; of a page
+// that was written more than once the last record counts.
+func (p *partialReader) page(r record, stored []byte) error {
+	if r.number > maxPagesOfFile {
+		return fmt.Errorf("%w: page %d", errSetFile, r.number)
+	}
+	payload, err := p.s.decode(r, stored)
+	if err != nil {
+		return err
+	}
+	pg, err := parsePage(payload, len(p.s.packs))
+	if err != nil {
+		return err
+	}
+	p.last = pg.blocks()
+	for len(p.places) < int(r.number) {
+		p.places = append(p.places, pagePlace{})
+	}
+	p.places = append(p.places[:r.number], pagePlace{p.offset, uint32(r.size())})
+	return nil
+}
+
+// maxPagesOfFile bounds the pages of a file that is cut off: 512 TiB at 8 KiB.
+const maxPagesOfFile = 1 << 24
+
 // endFile adds the current file, if there is one, to the set. end is what is
 // finally known of it; a file without that was cut off, and has the size that
 // its pages have.
@@ -146,7 +168,8 @@ func (p *partialReader) endFile(end *FileInfo) {
 			p.places = append(p.places, pagePlace{})
 		}
 	} else if f.BlockSize > 0 {
-		f.Size = min(int64(len(p.places))*PageBlocks*int64(f.BlockSize), max(f.SizeAtOpen, 0))
+		blocks := max(0, int64(len(p.places))-1)*PageBlocks + int64(p.last)
+		f.Size = min(blocks*int64(f.BlockSize), max(f.SizeAtOpen, 0))
 		p.s.info.Problems = append(p.s.info.Problems, Problem{Path: f.Path, Error: "the copy was cut off", Fatal: true})
 	}
 	p.current = -1

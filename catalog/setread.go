@@ -95,13 +95,19 @@ func (s *setFile) readRecord(offset int64, length uint32) (record, []byte, error
 	if err != nil {
 		return record{}, nil, s.damaged(offset, err)
 	}
-	if pack.Codec(r.codec) == pack.CodecZstd {
-		f := pack.Frame{Stored: r.stored, Raw: r.raw, Codec: pack.CodecZstd, Sum: pack.Sum64(payload)}
-		if payload, err = s.dec.Decode(f, payload, nil); err != nil {
-			return record{}, nil, s.damaged(offset, err)
-		}
+	if payload, err = s.decode(r, payload); err != nil {
+		return record{}, nil, s.damaged(offset, err)
 	}
 	return r, payload, nil
+}
+
+// decode returns the raw payload of a record.
+func (s *setFile) decode(r record, stored []byte) ([]byte, error) {
+	if pack.Codec(r.codec) == pack.CodecRaw {
+		return stored, nil
+	}
+	f := pack.Frame{Stored: r.stored, Raw: r.raw, Codec: pack.Codec(r.codec), Sum: pack.Sum64(stored)}
+	return s.dec.Decode(f, stored, nil)
 }
 
 func (s *setFile) readAt(b []byte, offset int64) error {

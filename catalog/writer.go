@@ -154,7 +154,7 @@ func (w *SetWriter) Store(ctx context.Context, info FileInfo, src Source, end fu
 		err = end(&fw.info)
 	}
 	if err != nil {
-		w.log.drop(fw.number)
+		fw.giveUp(ctx, err)
 		return info, err
 	}
 	if err := fw.end(); err != nil {
