@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"datfs/catalog"
 )
@@ -43,6 +44,10 @@ func TestMount_NewSet(t *testing.T) {
 	if _, err := held.ReadAt(got, 0); err != nil || !bytes.Equal(got, first.data) {
 		t.Errorf("a file opened through the old link has other bytes now, or %v", err)
 	}
+	eventually(t, "the time of the new set at the root", func() bool {
+		st, err := os.Stat(dir)
+		return err == nil && st.ModTime().Equal(firstSet.Add(time.Hour))
+	})
 	eventually(t, "the new set by database", func() bool {
 		return exists(filepath.Join(dir, "databases/PROD/USER/2026-11-22T04-00-00Z/IRIS.DAT"))
 	})
@@ -110,7 +115,7 @@ func TestMount_RemovedSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = held.Close() }()
+	defer func() { _ = held.Close() }() // or there is no unmounting
 
 	removeMatching(t, repo.Dir(), "2026-11-22T03-00-00Z*")
 	eventually(t, "the removed set", func() bool { return !exists(filepath.Join(dir, set1)) })
@@ -121,7 +126,30 @@ func TestMount_RemovedSet(t *testing.T) {
 	if _, err := held.ReadAt(got, 0); err != nil || !bytes.Equal(got, f.data) {
 		t.Errorf("a file of it that is open: %v", err)
 	}
+	if n := openFiles(t, "2026-11-22T03-00-00Z"); n == 0 {
+		t.Error("the removed set is closed while a file of it is open, or this test looks for another name")
+	}
+	_ = held.Close()
+	eventually(t, "the end of the removed set's last user", func() bool { return openFiles(t, "2026-11-22T03-00-00Z") == 0 })
 	sameFile(t, filepath.Join(dir, "latest/PROD/databases/data/IRIS.DAT"), f.data)
+}
+
+// openFiles counts the files of the repository's sets that this process has open
+// and whose path says name. Files in the mount are left out.
+func openFiles(tb testing.TB, name string) int {
+	tb.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n := 0
+	for _, fd := range fds {
+		to, _ := os.Readlink("/proc/self/fd/" + fd.Name())
+		if strings.Contains(to, "/repo/sets/") && strings.Contains(to, name) {
+			n++
+		}
+	}
+	return n
 }
 
 // removeMatching removes the files below the repository's sets that match.

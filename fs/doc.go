@@ -39,24 +39,25 @@
 // A sealed set never changes (I2), so the kernel may keep what it knows of the
 // inside of one for an hour, and file content for as long as it likes. All
 // else, which is the upper levels and the sets that are still being written, is
-// asked for again after a second, and so a new set appears in a running mount within
-// about two. A set that is removed from the repository disappears as quickly; files
-// of it that are open stay readable.
+// asked for again after a second, so that a new set appears in a running mount
+// within about two. A set that is removed from the repository disappears as quickly;
+// files of it that are open stay readable. Files of a set that is not sealed are
+// read past the page cache, because they can grow.
 //
 // A damaged set file hides its own set and no other. It is logged once.
 //
 // # Errors
 //
-// The table in errno.go is the only place where an errno is chosen. What becomes EIO is
-// logged, with the pack and offset if the cause is damage, because the reader
-// of the file is told no more than "input/output error". A read never returns
+// The table in errno.go is the only place where an errno is chosen. What becomes
+// EIO is logged, with the pack and offset if the cause is damage, because the
+// reader of the file is told no more than "input/output error". A read never returns
 // bytes that have not passed their checksum: one bad frame fails the requests
 // that touch it and no others.
 //
 // # Not supported
 //
 // Writing of any kind (EROFS), extended attributes and ACLs (EOPNOTSUPP: rsync
-// -AX copes with it), hard links, file locks that other hosts see, NFS export.
+// -AX copes with it), hard links, NFS export.
 //
 // # The process that serves
 //
@@ -66,4 +67,17 @@
 // killed, the mount stays and answers "transport endpoint is not connected" until
 // it is unmounted. That is on purpose: an rsync --delete that runs at that moment
 // gets errors, where an empty directory would make it delete its target.
+//
+// # The files
+//
+//	mount.go mountpoint.go     mounting and unmounting, and where it is refused
+//	tree.go set.go view.go     the tree as plain data, without FUSE
+//	text.go                    the files that are not stored: README.txt and so on
+//	list.go                    what the repository holds now; the tree of that
+//	open.go                    sets that are open, shared by their readers
+//	node.go handle.go attr.go  what the kernel asks for, answered from the tree
+//	errno.go                   errors as the kernel knows them
+//
+// Locks: listing.mu before openSets.mu. Neither is held while a file is read, and
+// a set is opened under neither.
 package fs

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -97,55 +96,6 @@ func TestMount_Tree(t *testing.T) {
 	}
 	if out := run(t, "ls", "-a", dir); !strings.HasPrefix(out, ".\n..\n") {
 		t.Errorf("ls -a shows no . and ..:\n%s", out)
-	}
-}
-
-func TestMount_Attributes(t *testing.T) {
-	repo := newRepo(t)
-	files := standardSet(t, repo)
-	dir, _ := mounted(t, repo, Options{})
-
-	check := func(path string, mode, uid, gid uint32, mtime time.Time) *syscall.Stat_t {
-		t.Helper()
-		var st syscall.Stat_t
-		if err := syscall.Lstat(filepath.Join(dir, path), &st); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		if st.Mode != mode || st.Uid != uid || st.Gid != gid || st.Nlink != 1 {
-			t.Errorf("%s: mode %o, owner %d:%d, %d links; want %o, %d:%d, 1", path, st.Mode, st.Uid, st.Gid, st.Nlink, mode, uid, gid)
-		}
-		for what, ts := range map[string]syscall.Timespec{"mtime": st.Mtim, "atime": st.Atim, "ctime": st.Ctim} {
-			if got := time.Unix(ts.Unix()); !got.Equal(mtime) {
-				t.Errorf("%s: %s = %v, want %v", path, what, got, mtime)
-			}
-		}
-		return &st
-	}
-	for _, f := range files {
-		st := check(inSet("", set1, f), syscall.S_IFREG|f.Mode, f.UID, f.GID, f.ModTime)
-		if st.Size != int64(len(f.data)) {
-			t.Errorf("%s: size = %d, want %d", f.Path, st.Size, len(f.data))
-		}
-	}
-	for _, p := range []string{"", "/data", "/data/app"} {
-		check(set1+"/databases"+p, syscall.S_IFDIR|0o2750, idOr(11), idOr(22), firstSet.Add(-time.Minute))
-	}
-	for _, p := range []string{"", "sets", "latest", "databases", "databases/PROD/APP", set1, set1 + "/databases/data/user"} {
-		check(p, syscall.S_IFDIR|0o755, 0, 0, firstSet)
-	}
-	check("latest/PROD", syscall.S_IFLNK|0o777, 0, 0, firstSet)
-	check(set1+"/set.json", syscall.S_IFREG|0o444, 0, 0, firstSet)
-
-	// Half of the first file, and all of the zeros, are holes.
-	want := map[string]int64{files[0].Path: (300 - 4*32 - 12) * 16, files[1].Path: 150 * 16, "/data/empty": 0, "/data/zeros": 0}
-	for _, f := range files {
-		var st syscall.Stat_t
-		if err := syscall.Lstat(inSet(dir, set1, f), &st); err != nil {
-			t.Fatal(err)
-		}
-		if n, ok := want[f.Path]; ok && st.Blocks != n {
-			t.Errorf("%s: %d blocks of 512 bytes, want %d", f.Path, st.Blocks, n)
-		}
 	}
 }
 
@@ -333,83 +283,6 @@ func TestMount_ReadOnly(t *testing.T) {
 		})
 	}
 	sameFile(t, file, files[1].data)
-}
-
-// TestMount_Permissions lets another user in, who must still not read what the
-// original's mode kept from him.
-func TestMount_Permissions(t *testing.T) {
-	needRoot(t)
-	repo := newRepo(t)
-	backup(t, repo, "PROD", 0,
-		newStored("/data/secret", "", 0o600, []byte("secret")), newStored("/data/open", "", 0o644, []byte("open")))
-	at := t.TempDir()
-	for _, dir := range []string{at, filepath.Dir(at)} { // others may not enter the latter
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	needFUSE(t)
-	dir, _ := mountedAt(t, repo, at, Options{AllowOther: true})
-	as := func(user uint32, file string) (string, error) {
-		cmd := exec.Command("cat", filepath.Join(dir, set1, "databases/data", file))
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
-	for _, tt := range []struct {
-		user uint32
-		file string
-		ok   bool
-	}{{0, "secret", true}, {0, "open", true}, {65534, "open", true}, {65534, "secret", false}} {
-		out, err := as(tt.user, tt.file)
-		if ok := err == nil && out == tt.file; ok != tt.ok {
-			t.Errorf("user %d reads %s: %q, %v; want ok = %v", tt.user, tt.file, out, err, tt.ok)
-		}
-	}
-}
-
-// TestMount_Inodes checks that numbers are unique in a mount and the same in
-// the next one.
-func TestMount_Inodes(t *testing.T) {
-	repo := newRepo(t)
-	standardSet(t, repo)
-	numbers := func() map[string]uint64 {
-		dir, s := mounted(t, repo, Options{})
-		found := make(map[string]uint64)
-		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			var st syscall.Stat_t
-			if err := syscall.Lstat(path, &st); err != nil {
-				return err
-			}
-			rel, _ := filepath.Rel(dir, path)
-			found[rel] = st.Ino
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Unmount(); err != nil {
-			t.Fatal(err)
-		}
-		return found
-	}
-	first, second := numbers(), numbers()
-	seen := make(map[uint64]string)
-	for path, ino := range first {
-		if other, ok := seen[ino]; ok || ino == 0 || ino == 1 && path != "." {
-			t.Errorf("%s has number %d, so has %q", path, ino, other)
-		}
-		seen[ino] = path
-		if second[path] != ino {
-			t.Errorf("%s has number %d, then %d", path, ino, second[path])
-		}
-	}
-	if len(first) < 20 {
-		t.Errorf("only %d entries seen", len(first))
-	}
 }
 
 func TestMount_Statfs(t *testing.T) {

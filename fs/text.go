@@ -123,9 +123,10 @@ const readmeFile = `To restore a single file:
 
 `
 
-const readmeCheck = `To check a copy, or the mount itself:
+const readmeCheck = `To check what is mounted, and what was copied to /restore:
 
   cd %[1]s && xxhsum -c SUMS.xxh64
+  cd /restore && sed 's:  databases/:  :' %[1]s/SUMS.xxh64 | xxhsum -c -
 `
 
 // quote returns s as a word for the shell.

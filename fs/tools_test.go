@@ -110,6 +110,28 @@ func TestTools(t *testing.T) {
 			t.Errorf("%d files are OK, want all %d:\n%s", got, len(standard()), out)
 		}
 	})
+	t.Run("Readme", func(t *testing.T) { // its commands do what it says
+		readme, err := os.ReadFile(filepath.Join(dir, "README.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := t.TempDir()
+		command := func(start string) string {
+			_, rest, ok := strings.Cut(string(readme), "\n  "+start)
+			if !ok {
+				t.Fatalf("no command %q in\n%s", start, readme)
+			}
+			line, _, _ := strings.Cut(rest, "\n")
+			return strings.ReplaceAll(start+line, "/restore", quote(to))
+		}
+		run(t, "sh", "-c", command("rsync"))
+		sameCopy(t, to, files)
+		for _, start := range []string{"cd " + quote(dir), "cd /restore"} {
+			if out := run(t, "sh", "-c", command(start)); strings.Count(out, ": OK\n") != len(files) {
+				t.Errorf("%s:\n%s", command(start), out)
+			}
+		}
+	})
 	t.Run("Du", func(t *testing.T) {
 		out := run(t, "du", "-k", filepath.Join(dir, set1, "databases/data/zeros"))
 		if !strings.HasPrefix(out, "0\t") {

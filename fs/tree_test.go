@@ -5,11 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"datfs/catalog"
 )
@@ -136,54 +133,6 @@ func TestNewTree_Fixed(t *testing.T) {
 		if got := root.find(name).fixed; got != want {
 			t.Errorf("%s: fixed = %v, want %v", p, got, want)
 		}
-	}
-}
-
-func TestAttr_Fill(t *testing.T) {
-	tests := []struct {
-		name       string
-		size, zero int64
-		blocks     uint64
-	}{
-		{"Empty", 0, 0, 0},
-		{"OneByte", 1, 0, 1}, // 0 would make tar take it for a hole
-		{"Whole", 8192, 0, 16},
-		{"Odd", 8193, 0, 17},
-		{"HalfHole", 16384, 8192, 16},
-		{"AllHole", 1 << 40, 1 << 40, 0},
-		{"LastBlockCountedWhole", 100, 8192, 0},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			a := attr{mode: syscall.S_IFREG | 0o600, size: tt.size, zero: tt.zero}
-			var out fuse.Attr
-			a.fill(&out, a.size)
-			if out.Blocks != tt.blocks || out.Size != uint64(tt.size) || out.Blksize == 0 {
-				t.Errorf("blocks = %d, size = %d, blksize = %d; want %d blocks", out.Blocks, out.Size, out.Blksize, tt.blocks)
-			}
-		})
-	}
-}
-
-func TestInode(t *testing.T) {
-	tests := []struct {
-		in   []byte
-		want uint64
-	}{
-		{[]byte{0, 0, 0, 0, 0, 0, 0, 0}, 2},
-		{[]byte{0, 0, 0, 0, 0, 0, 0, 1}, 3},
-		{[]byte{0x80, 0, 0, 0, 0, 0, 0, 0}, 2},
-		{[]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 1<<63 - 1},
-		{[]byte{0, 0, 0, 0, 0, 0, 1, 0}, 256},
-	}
-	for _, tt := range tests {
-		if got := inode(tt.in); got != tt.want {
-			t.Errorf("inode(%x) = %#x, want %#x", tt.in, got, tt.want)
-		}
-	}
-	// Numbers must be the same after every update of this program.
-	if got, want := entryIno("sets/PROD"), uint64(0x1bb3af4ef4f8c260); got != want {
-		t.Errorf("entryIno = %#x, want %#x", got, want)
 	}
 }
 
