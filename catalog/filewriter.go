@@ -31,7 +31,7 @@ func (w *SetWriter) newFileWriter(info FileInfo) (*fileWriter, error) {
 	if info.BlockSize < 1 || info.BlockSize > DefaultBlockSize {
 		return nil, fmt.Errorf("store %s: block size %d", info.Path, info.BlockSize)
 	}
-	info.Size = 0
+	info.Size, info.RawPath = 0, rawPath(info.Path)
 	fw := &fileWriter{w: w, info: info, number: uint32(len(w.info.Files)), packs: map[uint32]uint32{}, sum: newFileSum()}
 	fw.placer = &placer{d: w.dedup, file: w.begun, bases: w.bases(&info)}
 	w.begun++

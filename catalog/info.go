@@ -1,10 +1,12 @@
 package catalog
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A SetName names a set: the instance it was taken of, and the UTC time of its
@@ -96,6 +98,8 @@ type FileInfo struct {
 	ZeroBytes   int64 `json:"zero_bytes"`
 	NewBytes    int64 `json:"new_bytes"`
 	StoredBytes int64 `json:"stored_bytes"`
+
+	RawPath []byte `json:"path_base64,omitempty"` // Path, if it is not valid UTF-8 and JSON would change it
 }
 
 // A Label is what a database file says of itself in its first block.
@@ -117,6 +121,8 @@ type DirInfo struct {
 	UID     uint32    `json:"uid"`
 	GID     uint32    `json:"gid"`
 	ModTime time.Time `json:"mtime"`
+
+	RawPath []byte `json:"path_base64,omitempty"` // as in FileInfo
 }
 
 // FileMode returns the permission bits as Go knows them.
@@ -150,4 +156,34 @@ func fileMode(m uint32) fs.FileMode {
 		out |= fs.ModeSticky
 	}
 	return out
+}
+
+// rawPath returns what JSON needs beside a path to keep it: nothing if it is
+// valid UTF-8.
+func rawPath(path string) []byte {
+	if utf8.ValidString(path) {
+		return nil
+	}
+	return []byte(path)
+}
+
+// UnmarshalJSON implements json.Unmarshaler: a path that JSON cannot have comes
+// from beside it.
+func (f *FileInfo) UnmarshalJSON(b []byte) error {
+	type plain FileInfo // without this method
+	err := json.Unmarshal(b, (*plain)(f))
+	if f.RawPath != nil {
+		f.Path = string(f.RawPath)
+	}
+	return err
+}
+
+// UnmarshalJSON implements json.Unmarshaler, as for FileInfo.
+func (d *DirInfo) UnmarshalJSON(b []byte) error {
+	type plain DirInfo
+	err := json.Unmarshal(b, (*plain)(d))
+	if d.RawPath != nil {
+		d.Path = string(d.RawPath)
+	}
+	return err
 }

@@ -18,7 +18,7 @@ import (
 const (
 	maxOpenPacks = 512  // files; some 2 KB each
 	maxSegments  = 1024 // some 25 KB each
-	maxFrames    = 1024 // 64 KiB each
+	maxFrames    = 896  // 72 KiB each
 )
 
 // A packStore reads packs by ID, through bounded caches shared by all readers.
@@ -243,7 +243,7 @@ func (s *packStore) readFrame(id pack.ID, f pack.Frame) ([]byte, error) {
 	if err != nil {
 		return nil, packError(id, err)
 	}
-	raw, err := s.dec.Decode(f, stored, make([]byte, 0, f.Raw))
+	raw, err := s.dec.Decode(f, stored, make([]byte, 0, f.Raw+pack.DecodeSlack))
 	if err != nil {
 		return nil, packError(id, err)
 	}

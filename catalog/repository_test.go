@@ -128,6 +128,7 @@ func TestStoreAndRead(t *testing.T) {
 		{"/small blocks", 512, blocks(20_000, 512, 5)},
 		{"/gtm", 65024, blocks(70, 65024, 6)},
 		{"/long", 8192, blocks(9000, 8192, 8)},
+		{"/not \xff utf-8", 8192, []byte("x")},
 	}
 	r := newRepo(t)
 	info := storeSet(t, r, "PROD", tests...)

@@ -170,7 +170,7 @@ type Set struct {
 // OpenSet opens a set for reading, in any state. It returns ErrNotFound if there
 // is none of that name.
 func (r *Repository) OpenSet(name SetName) (*Set, error) {
-	for _, suffix := range []string{sealedSuffix, partialSuffix} {
+	for _, suffix := range []string{sealedSuffix, partialSuffix, sealedSuffix} { // twice: it may be sealed meanwhile
 		file := path.Join(setsName, name.Instance, name.Name+suffix)
 		if ValidInstance(name.Instance) != nil || strings.ContainsRune(name.Name, '/') {
 			break

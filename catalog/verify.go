@@ -149,7 +149,7 @@ func (v *verifier) readPack(ctx context.Context, hasher *pack.Hasher, id pack.ID
 	defer v.r.packs.release(p)
 	footer := p.Footer()
 	*fact = packFact{ordinals: footer.Ordinals, absent: footer.Present < footer.Ordinals}
-	stored, raw := make([]byte, 0, pack.MaxFrame), make([]byte, 0, pack.MaxFrame)
+	stored, raw := make([]byte, 0, pack.MaxFrame), make([]byte, 0, pack.MaxFrame+pack.DecodeSlack)
 	for i := range p.Segments() {
 		seg, err := p.ReadSegment(i)
 		if err != nil {

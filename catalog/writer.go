@@ -127,7 +127,10 @@ func (w *SetWriter) prepare(dir string, opts BeginOptions) error {
 func (w *SetWriter) Name() SetName { return w.info.SetName() }
 
 // AddDir records a directory above stored files.
-func (w *SetWriter) AddDir(d DirInfo) { w.info.Dirs = append(w.info.Dirs, d) }
+func (w *SetWriter) AddDir(d DirInfo) {
+	d.RawPath = rawPath(d.Path)
+	w.info.Dirs = append(w.info.Dirs, d)
+}
 
 // Fail records a problem. A fatal one makes the set incomplete (I6).
 func (w *SetWriter) Fail(p Problem) { w.info.Problems = append(w.info.Problems, p) }
