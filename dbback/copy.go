@@ -88,6 +88,9 @@ func (c *copier) warn(info *catalog.FileInfo, changed bool, said int64) {
 	if said != 0 && said != info.SizeAtOpen {
 		warning("has %d bytes, but its label says %d", info.SizeAtOpen, said)
 	}
+	if _, err := os.Lstat(info.Path + partialSuffix); err == nil {
+		warning("a restore of it was not finished: see %s", filepath.Base(info.Path)+partialSuffix)
+	}
 	switch {
 	case info.SizeAtEnd > info.Size:
 		warning("grew while it was read, faster than it could be read: %d bytes of %d are stored", info.Size, info.SizeAtEnd)

@@ -44,9 +44,9 @@ func (r *restorer) makeDirs(dir string) error {
 	return os.Chmod(dir, d.FileMode()|0o700)
 }
 
-// finishDirs gives the directories made their final mode and time, the innermost
-// first since each changes the time of the one above, and syncs them and the
-// directories that name them.
+// finishDirs gives the directories made their final mode and time, and syncs
+// them and the directories that name them. The innermost come first: below one
+// that the restoring user may not search, nothing can be done any more.
 func (r *restorer) finishDirs() error {
 	var failed []error
 	for _, dir := range slices.Backward(r.made) {

@@ -133,8 +133,8 @@ func sumSizes(paths []string) (total int64, err error) {
 
 // resolve returns path without symbolic links, as far as it exists.
 func resolve(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
 	}
 	dir := filepath.Dir(path)
 	if _, err := os.Readlink(path); err == nil || dir == path {

@@ -89,10 +89,14 @@ func TestRecognise(t *testing.T) {
 		{"IRISNoBlocks", irisHead{mapAt: 16384}.bytes(), 1 << 20, "iris", 16384, &catalog.Label{BlockSize: 16384}},
 		{"IRISLabelOnly", iris.bytes()[:irisMinSize], irisMinSize, "iris", 8192, label(128, 8192)},
 		{"IRISShort", iris.bytes()[:irisMinSize-1], irisMinSize - 1, "", 65536, nil},
-		{"IRISBigEndianName", with(func(b []byte) { b[irisDirectory], b[irisDirectory+1] = 0, 22 }), 128 * 8192, "iris", 8192,
-			&catalog.Label{Resource: "%DB_USER", Blocks: 128, BlockSize: 8192}},
-		{"IRISTerminalCodes", with(func(b []byte) { b[irisDirectory+2], b[irisResource+2] = 0x1b, 0xff }), 128 * 8192, "iris", 8192,
-			&catalog.Label{Directory: "\uFFFD" + user[1:], Resource: "\uFFFDDB_USER", Blocks: 128, BlockSize: 8192}},
+		{
+			"IRISBigEndianName", with(func(b []byte) { b[irisDirectory], b[irisDirectory+1] = 0, 22 }), 128 * 8192, "iris", 8192,
+			&catalog.Label{Resource: "%DB_USER", Blocks: 128, BlockSize: 8192},
+		},
+		{
+			"IRISTerminalCodes", with(func(b []byte) { b[irisDirectory+2], b[irisResource+2] = 0x1b, 0xff }), 128 * 8192, "iris", 8192,
+			&catalog.Label{Directory: "\uFFFD" + user[1:], Resource: "\uFFFDDB_USER", Blocks: 128, BlockSize: 8192},
+		},
 
 		{"GTMv7", gtmHead("04", 8192, 100), 1 << 20, "gtm-v7", 8192, &catalog.Label{Blocks: 100, BlockSize: 8192}},
 		{"GTMv6", gtmHead("03", 4096, 0), 1 << 20, "gtm-v6", 4096, &catalog.Label{BlockSize: 4096}},
@@ -159,8 +163,10 @@ func TestRecognise_RealFiles(t *testing.T) {
 		{"smihand-globalsproxy-2019.CACHE.DAT", catalog.Label{Directory: `c:\globals\mgr\data\`, Resource: "%DB_%DEFAULT", Blocks: 128, BlockSize: 8192}},
 		{"rcemper-microdurability-2020-05-14.IRIS.DAT", catalog.Label{Directory: "/external/demo/", Resource: "%DB_%DEFAULT", Blocks: 128, BlockSize: 8192}},
 		{"rcemper-microdurability-2021-07-05.IRIS.DAT", catalog.Label{Directory: "/external/demo/", Resource: "%DB_%DEFAULT", Blocks: 128, BlockSize: 8192}},
-		{"sguilbaud-dataenstemp-2024.IRIS.DAT", catalog.Label{Directory: "/usr/irissys/mgr/IRISAPP_DATA/irisapp_dataenstemp/",
-			Resource: "%DB_IRISAPP_DATA", Blocks: 128, BlockSize: 8192}},
+		{"sguilbaud-dataenstemp-2024.IRIS.DAT", catalog.Label{
+			Directory: "/usr/irissys/mgr/IRISAPP_DATA/irisapp_dataenstemp/",
+			Resource:  "%DB_IRISAPP_DATA", Blocks: 128, BlockSize: 8192,
+		}},
 	}
 	dir := realFiles(t)
 	for _, tt := range tests {
@@ -191,6 +197,7 @@ func TestRecognise_RealFiles(t *testing.T) {
 
 // realFiles returns the directory of real database files, or "".
 func realFiles(t *testing.T) string {
+	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -231,6 +238,7 @@ func FuzzRecognise(f *testing.F) {
 }
 
 func checkRecognised(t *testing.T, head []byte, size int64) {
+	t.Helper()
 	format, bs, label := Recognise(head, size)
 	if bs < 512 || bs > 65536 || bs&(bs-1) != 0 {
 		t.Errorf("block size %d", bs)

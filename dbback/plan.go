@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -182,11 +183,14 @@ func existing(dir string) string {
 }
 
 // freeSpace returns how many bytes this process may add to the file system that
-// holds dir.
+// holds dir, as far as that says.
 func freeSpace(dir string) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	if st.Blocks == 0 {
+		return math.MaxInt64, nil // in memory, or somewhere far away
 	}
 	free := st.Bavail
 	if os.Geteuid() == 0 {

@@ -151,3 +151,31 @@ func put(t testing.TB, path string, data []byte) string {
 	}
 	return path
 }
+
+// mount mounts a file system of that type on a temporary directory.
+func mount(t testing.TB, fstype, options string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("none", dir, fstype, 0, options); err != nil {
+		t.Skipf("mount %s: %v (takes root)", fstype, err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+	return dir
+}
+
+// edit writes data into an existing file.
+func edit(t testing.TB, path string, off int64, data []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(data, off); err != nil {
+		t.Fatal(err)
+	}
+}

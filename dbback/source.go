@@ -210,7 +210,6 @@ func (s *source) ended() error {
 	if s.off < s.opened.Size {
 		return s.shrank()
 	}
-	s.end = s.off
 	return io.EOF
 }
 
@@ -249,10 +248,6 @@ func (s *source) head() ([]byte, error) {
 func (s *source) readAt(buf []byte, want int, off int64) (int, error) {
 	got := 0
 	for got < want {
-		if s.direct && (off+int64(got))%directAlign != 0 {
-			// A tail that ends within a unit, in a file that has grown since.
-			s.buffered()
-		}
 		b := buf[got:want]
 		if s.direct {
 			b = buf[got:min(len(buf), (want+directAlign-1)/directAlign*directAlign)]
@@ -262,6 +257,8 @@ func (s *source) readAt(buf []byte, want int, off int64) (int, error) {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.EINVAL) && s.direct:
+			// Other alignment is needed, or the offset is within a unit: the
+			// end of a file that has grown since.
 			s.buffered()
 			continue
 		case err != nil:

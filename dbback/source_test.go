@@ -130,21 +130,23 @@ func TestSource_Direct(t *testing.T) {
 	}
 }
 
-// TestSource_NoDirect reads from a file system that may refuse direct I/O.
+// TestSource_NoDirect reads from file systems in memory: ramfs has no direct
+// I/O at all, tmpfs not on every kernel.
 func TestSource_NoDirect(t *testing.T) {
-	dir, err := os.MkdirTemp("/dev/shm", "datfs")
-	if err != nil {
-		t.Skip("no /dev/shm")
-	}
-	defer os.RemoveAll(dir)
-	want := noise(2, 3*granule+5)
-	path := filepath.Join(dir, "f")
-	if err := os.WriteFile(path, want, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, _, err := readSource(t, mustOpen(t, path), granule, nil)
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("read %d bytes, err = %v", len(got), err)
+	for _, fstype := range []string{"ramfs", "tmpfs"} {
+		want := noise(2, 3*granule+5)
+		path := filepath.Join(mount(t, fstype, ""), "f")
+		if err := os.WriteFile(path, want, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := mustOpen(t, path)
+		if fstype == "ramfs" && s.direct {
+			t.Error("ramfs has direct I/O?")
+		}
+		got, _, err := readSource(t, s, granule, nil)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: read %d bytes, err = %v", fstype, len(got), err)
+		}
 	}
 }
 
@@ -230,6 +232,32 @@ func TestSource_Grows(t *testing.T) {
 	}
 }
 
+// TestSource_GrowsAndShrinks reads a file that loses part of what it gained: it
+// never has less than at open.
+func TestSource_GrowsAndShrinks(t *testing.T) {
+	for _, sparse := range []bool{true, false} {
+		path := writeFile(t, noise(1, 2*granule))
+		times := 0
+		got, _, err := readSource(t, mustOpen(t, path), granule, func() {
+			switch times++; times {
+			case 3:
+				appendTo(t, path, noise(2, 2*granule))
+				if sparse {
+					writeSparse(t, path, 10*granule, map[int64][]byte{0: noise(1, 2*granule), 2 * granule: noise(2, granule)})
+				}
+			case 4:
+				if err := os.Truncate(path, 3*granule+100); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		want, err2 := os.ReadFile(path)
+		if err := errors.Join(err, err2); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("sparse %v: read %d bytes, want %d, err = %v", sparse, len(got), len(want), err)
+		}
+	}
+}
+
 // TestSource_GrowsForever reads a file that is longer each time one looks.
 func TestSource_GrowsForever(t *testing.T) {
 	path := writeFile(t, noise(1, 100))
@@ -252,6 +280,7 @@ func appendTo(t testing.TB, path string, b []byte) {
 }
 
 func TestSource_Shrinks(t *testing.T) {
+	const afterTheLast = 5
 	tests := []struct {
 		name   string
 		sparse bool
@@ -262,7 +291,7 @@ func TestSource_Shrinks(t *testing.T) {
 		{"ToOffset", false, 3, 2 * granule},
 		{"BelowOffset", false, 3, 100},
 		{"WithinPiece", false, 3, 2*granule + 100},
-		{"AfterTheLast", false, 5, 100},
+		{"AfterTheLast", false, afterTheLast, 100},
 		{"InHole", true, 1, granule},
 		{"InHoleOddly", true, 1, 5},
 	}
@@ -281,7 +310,10 @@ func TestSource_Shrinks(t *testing.T) {
 					}
 				}
 			})
-			if err == nil {
+			if tt.cutAt == afterTheLast {
+				if err != nil {
+					t.Fatalf("err = %v before the end", err)
+				}
 				_, _, err = s.finish()
 			}
 			if !errors.Is(err, catalog.ErrShrank) {

@@ -91,11 +91,9 @@ func (t *target) touch() error {
 // update makes the target's content the stored file's, or in a dry run only
 // counts. It returns how many bytes of holes had to be written as zeros.
 func (t *target) update(ctx context.Context, f *RestoredFile) (zeros int64, err error) {
-	common := t.common()
+	common := min(max(t.size, 0), t.info.Size)
 	if !t.dry && t.size != t.info.Size {
-		// What is cut off here and grown again is a block of which the target
-		// has only a part: Diff cannot say anything about it.
-		if err := t.resize(common); err != nil {
+		if err := errors.Join(t.touch(), t.f.Truncate(t.info.Size)); err != nil {
 			return 0, err
 		}
 	}
@@ -113,23 +111,6 @@ func (t *target) update(ctx context.Context, f *RestoredFile) (zeros int64, err 
 		return zeros, err
 	}
 	return zeros, t.rest(ctx, common, apply)
-}
-
-// common returns up to where target and stored file can be compared.
-func (t *target) common() int64 {
-	have := max(t.size, 0)
-	if have >= t.info.Size {
-		return t.info.Size
-	}
-	return have - have%int64(t.info.BlockSize)
-}
-
-// resize cuts the target off and makes it as long as the stored file.
-func (t *target) resize(common int64) error {
-	if err := t.touch(); err != nil {
-		return err
-	}
-	return errors.Join(t.f.Truncate(common), t.f.Truncate(t.info.Size))
 }
 
 // compare reads the target up to an offset and calls apply for all that differs.
@@ -162,6 +143,8 @@ func (t *target) compare(ctx context.Context, end int64, apply func(catalog.Rang
 				return err
 			}
 		}
+		// What was read and not changed need not stay in memory.
+		_ = unix.Fadvise(int(t.f.Fd()), off, int64(len(have)), unix.FADV_DONTNEED)
 		off += int64(len(have))
 		t.r.opts.Progress.Add(int64(len(have)))
 	}
@@ -181,13 +164,20 @@ func (t *target) skipHoles(off, end int64) (int64, error) {
 	if stored <= off {
 		return off, nil
 	}
-	found, err := unix.Seek(int(t.f.Fd()), off, unix.SEEK_DATA)
-	if errors.Is(err, unix.ENXIO) {
-		found = end
-	} else if err != nil {
-		return off, nil // the file system does not know: read it
+	return min(stored, nextData(t.f, off, end), end), nil
+}
+
+// nextData returns where the data at or after an offset of a file begins, end if
+// there is none before it.
+func nextData(f *os.File, off, end int64) int64 {
+	data, err := unix.Seek(int(f.Fd()), off, unix.SEEK_DATA)
+	switch {
+	case err == nil:
+		return data
+	case errors.Is(err, unix.ENXIO):
+		return end
 	}
-	return min(stored, found, end), nil
+	return off // the file system does not know: to be read
 }
 
 // rest calls apply for the data of the stored file from an offset on, where
@@ -239,6 +229,9 @@ func (t *target) copy(ctx context.Context, from io.ReaderAt, c catalog.Range, f 
 			if _, err := t.f.WriteAt(buf, c.Off); err != nil {
 				return err
 			}
+			// Begin writing to disk, or all of it is left to the sync at the end:
+			// minutes in which nothing seems to happen. Only a hint.
+			_ = unix.SyncFileRange(int(t.f.Fd()), c.Off, int64(len(buf)), unix.SYNC_FILE_RANGE_WRITE)
 		}
 		c.Off += int64(len(buf))
 		c.Len -= int64(len(buf))
