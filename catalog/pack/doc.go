@@ -11,6 +11,8 @@
 // 1, 2, … in the order of writing, never changed afterwards. A frame is a run
 // of blocks, together at most 65,536 bytes, compressed as one. Integers are
 // little-endian, reserved bytes are zero, and "sum" is always XXH64 with seed 0.
+// Header and footer keep their size and the places of magic, version and sum in
+// all versions, so that a later one is told from a damaged one.
 //
 // # Layout
 //
@@ -51,7 +53,8 @@
 //
 // An ordinal in a run of length 0 is absent: its block was removed by a
 // compaction that kept all other addresses. Its ID is zero and no frame covers
-// it; every other ordinal is covered by exactly one frame.
+// it; every other ordinal has an ID that is not zero and is covered by exactly
+// one frame. Neighbouring length runs have different lengths.
 //
 //	frame   offset  size  field
 //	             0     8  offset of the stored bytes in the pack

@@ -58,6 +58,16 @@ func invalidf(format string, a ...any) error {
 	return fmt.Errorf("%w: %w", ErrInvalid, fmt.Errorf(format, a...))
 }
 
+func checkVersion(v uint32) error {
+	switch {
+	case v > Version:
+		return invalidf("version %d: %w", v, ErrVersion)
+	case v < Version:
+		return invalidf("version %d", v) // there never was one
+	}
+	return nil
+}
+
 // A Header starts a pack.
 type Header struct {
 	ID    ID
@@ -88,8 +98,8 @@ func ParseHeader(b []byte) (Header, error) {
 	if Sum64(b[:56]) != binary.LittleEndian.Uint64(b[56:]) {
 		return Header{}, invalidf("header sum mismatch")
 	}
-	if v := binary.LittleEndian.Uint32(b[8:]); v != Version {
-		return Header{}, invalidf("version %d: %w", v, ErrVersion)
+	if err := checkVersion(binary.LittleEndian.Uint32(b[8:])); err != nil {
+		return Header{}, err
 	}
 	if binary.LittleEndian.Uint32(b[12:]) != 0 || binary.LittleEndian.Uint64(b[48:]) != 0 {
 		return Header{}, invalidf("reserved bytes of the header are set")
@@ -137,8 +147,8 @@ func ParseFooter(b []byte, size int64) (Footer, error) {
 	if Sum64(b[:48]) != binary.LittleEndian.Uint64(b[48:]) {
 		return Footer{}, invalidf("footer sum mismatch")
 	}
-	if v := binary.LittleEndian.Uint32(b[32:]); v != Version {
-		return Footer{}, invalidf("version %d: %w", v, ErrVersion)
+	if err := checkVersion(binary.LittleEndian.Uint32(b[32:])); err != nil {
+		return Footer{}, err
 	}
 	if binary.LittleEndian.Uint64(b[40:]) != 0 {
 		return Footer{}, invalidf("reserved bytes of the footer are set")
@@ -204,7 +214,9 @@ func ParseIndex(b []byte, f Footer) ([]SegmentRef, error) {
 			return nil, invalidf("reserved bytes of index entry %d are set", i)
 		case s.First != next || s.Ordinals == 0 || s.Ordinals > MaxSegment || s.Ordinals > f.Ordinals-next:
 			return nil, invalidf("segment %d covers %d ordinals from %d", i, s.Ordinals, s.First)
-		case s.Length < segmentHeaderSize || s.Offset < HeaderSize || s.Offset > f.IndexOffset-int64(s.Length):
+		case s.Length < segmentHeaderSize || s.Length > segmentHeaderSize+s.Ordinals*(frameEntrySize+lengthRunSize+16):
+			return nil, invalidf("segment %d of %d ordinals has %d bytes", i, s.Ordinals, s.Length)
+		case s.Offset < HeaderSize || s.Offset > f.IndexOffset-int64(s.Length):
 			return nil, invalidf("segment %d of %d bytes lies at %d", i, s.Length, s.Offset)
 		}
 		next += s.Ordinals

@@ -16,13 +16,25 @@ type Frame struct {
 	Sum    uint64 // of the stored bytes
 }
 
+// sound reports whether the frame's lengths are within the limits and what its
+// codec makes: stored raw they are equal, and zstd is used where it is shorter.
+func (f *Frame) sound() bool {
+	switch f.Codec {
+	case CodecRaw:
+		return f.Raw > 0 && f.Raw <= MaxFrame && f.Stored == f.Raw
+	case CodecZstd:
+		return f.Raw <= MaxFrame && f.Stored > 0 && f.Stored < f.Raw
+	}
+	return false
+}
+
 // A Segment is a stretch of a pack's directory: what is known of up to
 // MaxSegment consecutive ordinals.
 type Segment struct {
 	First  uint32 // first ordinal
 	frames []Frame
 	ids    []byte   // 16 bytes an ordinal
-	starts []uint32 // of each block within its frame; one more than ordinals
+	starts []uint32 // of each ordinal's block within its frame
 }
 
 // Ordinals returns the number of ordinals that the segment covers.
@@ -118,7 +130,7 @@ func ParseSegment(b []byte, ref SegmentRef) (*Segment, error) {
 	}
 	first, n := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])
 	nf, nr := int(binary.LittleEndian.Uint16(b[12:])), int(binary.LittleEndian.Uint16(b[14:]))
-	if string(b[:4]) != segmentMagic || first != ref.First || n != ref.Ordinals || n > MaxSegment {
+	if string(b[:4]) != segmentMagic || first != ref.First || n != ref.Ordinals || n == 0 || n > MaxSegment {
 		return nil, invalidf("segment header %x", b[:segmentHeaderSize])
 	}
 	if len(b) != segmentHeaderSize+nf*frameEntrySize+nr*lengthRunSize+int(n)*16 {
@@ -175,13 +187,11 @@ func (s *Segment) parseFrames(b []byte, lengths []uint32, limit int64) error {
 			Sum:    binary.LittleEndian.Uint64(e[24:]),
 		}
 		switch {
-		case e[21]|e[22]|e[23] != 0 || f.Codec > CodecZstd:
-			return invalidf("frame %d has codec %d, reserved % x", i, f.Codec, e[21:24])
+		case e[21]|e[22]|e[23] != 0:
+			return invalidf("reserved bytes of frame %d are set", i)
 		case rel < next || count == 0 || rel+count > uint32(len(lengths)):
 			return invalidf("frame %d covers %d ordinals from %d", i, count, f.First)
-		case f.Stored == 0 || f.Stored > f.Raw || f.Raw > MaxFrame:
-			return invalidf("frame %d of %d bytes is stored in %d", i, f.Raw, f.Stored)
-		case f.Codec == CodecRaw && f.Stored != f.Raw || f.Codec == CodecZstd && f.Stored == f.Raw:
+		case !f.sound():
 			return invalidf("frame %d of %d bytes is stored in %d with codec %d", i, f.Raw, f.Stored, f.Codec)
 		case f.Offset < HeaderSize || f.Offset > limit-int64(f.Stored):
 			return invalidf("frame %d lies at %d", i, f.Offset)

@@ -6,8 +6,11 @@ import (
 	"io"
 )
 
-// errState means that a method of Writer was called out of order.
-var errState = errors.New("pack writer is finished or has failed")
+// Errors of a Writer's caller.
+var (
+	errState = errors.New("pack writer is finished or has failed")
+	errFull  = errors.New("pack has no ordinals left")
+)
 
 // A Writer writes one pack: frames by Append, then Finish. It refuses calls in
 // another order, and everything after an error. It writes to its end of the
@@ -32,10 +35,15 @@ func (w *Writer) write(b []byte) error {
 	n, err := w.w.Write(b)
 	w.offset += int64(n)
 	if err != nil {
-		w.done = true
-		return fmt.Errorf("write pack: %w", err)
+		return w.fail(fmt.Errorf("write pack: %w", err))
 	}
 	return nil
+}
+
+// fail makes the writer refuse everything from now on.
+func (w *Writer) fail(err error) error {
+	w.done = true
+	return err
 }
 
 // Size returns the bytes written so far.
@@ -50,16 +58,21 @@ func (w *Writer) Append(stored []byte, codec Codec, ids []BlockID, lengths []uin
 	if w.done {
 		return errState
 	}
-	n := uint32(len(ids))
-	if n == 0 || n > MaxSegment || len(lengths) != len(ids) || w.footer.Ordinals+n > MaxOrdinals {
-		return fmt.Errorf("frame of %d blocks with %d lengths", len(ids), len(lengths))
+	f := Frame{
+		Offset: w.offset, Stored: uint32(len(stored)), First: w.footer.Ordinals,
+		Count: uint32(len(ids)), Codec: codec, Sum: Sum64(stored),
+	}
+	if err := f.measure(ids, lengths); err != nil {
+		return w.fail(err)
+	}
+	n := f.Count
+	if n > MaxOrdinals-w.footer.Ordinals {
+		return w.fail(errFull)
 	}
 	if w.cur.ordinals()+n > MaxSegment {
 		w.endSegment()
 	}
-	f := Frame{Offset: w.offset, Stored: uint32(len(stored)), First: w.footer.Ordinals, Count: n, Codec: codec, Sum: Sum64(stored)}
 	for i, id := range ids {
-		f.Raw += lengths[i]
 		w.cur.add(id, lengths[i])
 	}
 	w.cur.frames = append(w.cur.frames, f)
@@ -69,11 +82,33 @@ func (w *Writer) Append(stored []byte, codec Codec, ids []BlockID, lengths []uin
 	return w.write(stored)
 }
 
+// measure fills in the raw length of a frame of blocks with these IDs and
+// lengths. It refuses what no reader would take: a pack that cannot be read
+// must not come to be.
+func (f *Frame) measure(ids []BlockID, lengths []uint32) error {
+	if len(ids) == 0 || len(ids) > MaxSegment || len(lengths) != len(ids) {
+		return fmt.Errorf("frame of %d blocks with %d lengths", len(ids), len(lengths))
+	}
+	for i, n := range lengths {
+		if n == 0 || n > MaxFrame || ids[i].IsZero() {
+			return fmt.Errorf("block %v of %d bytes", ids[i], n)
+		}
+		f.Raw += n
+	}
+	if !f.sound() {
+		return fmt.Errorf("frame of %d bytes is stored in %d with codec %d", f.Raw, f.Stored, f.Codec)
+	}
+	return nil
+}
+
 // Skip gives out n ordinals as absent, for a compaction that keeps the
 // addresses of the blocks after them.
 func (w *Writer) Skip(n uint32) error {
 	if w.done {
 		return errState
+	}
+	if n > MaxOrdinals-w.footer.Ordinals {
+		return w.fail(errFull)
 	}
 	for range n {
 		if w.cur.ordinals() == MaxSegment {
