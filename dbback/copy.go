@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"datfs/catalog"
 )
@@ -46,10 +45,6 @@ func (c *copier) copy(ctx context.Context, path string, section catalog.Section,
 }
 
 func (c *copier) store(ctx context.Context, path string, section catalog.Section, database string) error {
-	if !utf8.ValidString(path) {
-		// Set files are JSON, which would silently change such a name.
-		return &fs.PathError{Op: "open", Path: path, Err: errors.New("the name is not UTF-8")}
-	}
 	src, err := openSource(path)
 	if err != nil {
 		return err

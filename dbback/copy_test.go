@@ -38,12 +38,22 @@ func hookOn(path string, hook func(call int)) func(string, catalog.Source) catal
 	}
 }
 
+// TestBackupFiles_NotUTF8 keeps names of files and directories that are not text.
 func TestBackupFiles_NotUTF8(t *testing.T) {
-	dir := t.TempDir()
-	bad, good := put(t, filepath.Join(dir, "b\xffd"), []byte("x")), put(t, filepath.Join(dir, "good"), []byte("x"))
-	info := newRepo(t).backup(t, bad, good)
-	if failed, _ := fatal(info); len(failed) != 1 || !strings.Contains(failed[0], "not UTF-8") {
-		t.Errorf("problems = %v", info.Problems)
+	dir := mkdir(t, t.TempDir(), "d\xfe")
+	path := put(t, filepath.Join(dir, "b\xffd"), []byte("x"))
+	if err := os.Chmod(dir, 0o2711); err != nil {
+		t.Fatal(err)
+	}
+	repo := newRepo(t)
+	name := repo.backup(t, path).SetName()
+	to := t.TempDir()
+	if _, err := Restore(t.Context(), repo.Repository, RestoreOptions{Set: name, To: to, Only: []string{"b?d"}}); err != nil {
+		t.Fatal(err)
+	}
+	sameFile(t, to+path, path)
+	if got, want := stat(t, to+dir).Mode, stat(t, dir).Mode; got != want {
+		t.Errorf("the directory has mode %o, want %o", got, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // databaseNames says which database each of the paths belongs to, by a name
@@ -64,8 +65,10 @@ type databaseName struct {
 }
 
 // newDatabaseName returns the shortest name of the database with that key. With
-// ext, the extension belongs to it.
+// ext, the extension belongs to it. Paths may be any bytes; names are for people
+// and for JSON, which has UTF-8 only.
 func newDatabaseName(key string, ext bool) *databaseName {
+	key = strings.ToValidUTF8(key, string(unicode.ReplacementChar))
 	d := &databaseName{name: filepath.Base(key)}
 	if !ext && !strings.HasSuffix(key, "/") {
 		d.name = filepath.Base(withoutExt(key))

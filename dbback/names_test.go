@@ -53,6 +53,11 @@ func TestDatabaseNames(t *testing.T) {
 			"/b/user.dat":      "b-user",
 		}},
 		{"Root", map[string]string{"/IRIS.DAT": "IRIS", "/t.dat": "t"}},
+		{"NotUTF8", map[string]string{
+			"/a/b\xfed/IRIS.DAT": "a-b\uFFFDd",
+			"/a/b\xffd/IRIS.DAT": "a-b\uFFFDd-2",
+			"/a/caf\xe9.dat":     "caf\uFFFD",
+		}},
 		{"Empty", map[string]string{}},
 	}
 	for _, tt := range tests {
