@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -152,37 +153,33 @@ func (t txn) pack(id pack.ID) (packRecord, bool) {
 	}, true
 }
 
-// addPack records a pack that is published, with its hooks in the order of
-// their IDs: sorted keys are what keeps bbolt fast. It changes nothing if the
-// pack is known.
-func (t txn) addPack(id pack.ID, rec packRecord, hooks []hook) error {
+// addPack records a pack that is published and returns its number. It returns
+// false if the pack is known already.
+func (t txn) addPack(id pack.ID, rec packRecord) (uint32, bool, error) {
 	if _, ok := t.pack(id); ok {
-		return nil
+		return 0, false, nil
 	}
-	packs, numbers, index := t.tx.Bucket(packsBucket), t.tx.Bucket(numbersBucket), t.tx.Bucket(hooksBucket)
+	packs := t.tx.Bucket(packsBucket)
 	seq, err := packs.NextSequence()
 	if err != nil {
-		return err
+		return 0, false, err
 	}
 	rec.number = uint32(seq)
-	v := binary.BigEndian.AppendUint32(nil, rec.number)
-	v = binary.BigEndian.AppendUint64(v, uint64(rec.size))
+	number := binary.BigEndian.AppendUint32(nil, rec.number)
+	v := binary.BigEndian.AppendUint64(bytes.Clone(number), uint64(rec.size))
 	v = binary.BigEndian.AppendUint64(v, uint64(rec.raw))
 	v = binary.BigEndian.AppendUint32(v, rec.ordinals)
 	v = binary.BigEndian.AppendUint32(v, rec.present)
 	if err := packs.Put(id[:], v); err != nil {
-		return err
+		return 0, false, err
 	}
-	if err := numbers.Put(binary.BigEndian.AppendUint32(nil, rec.number), id[:]); err != nil {
-		return err
-	}
-	for _, h := range hooks {
-		v := binary.BigEndian.AppendUint32(make([]byte, 0, 8), rec.number)
-		if err := index.Put(h.id[:], binary.BigEndian.AppendUint32(v, h.ordinal)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return rec.number, true, t.tx.Bucket(numbersBucket).Put(number, id[:])
+}
+
+// putHook records where a hook was stored last.
+func (t txn) putHook(h hook, number uint32) error {
+	v := binary.BigEndian.AppendUint32(make([]byte, 0, 8), number)
+	return t.tx.Bucket(hooksBucket).Put(h.id[:], binary.BigEndian.AppendUint32(v, h.ordinal))
 }
 
 // hook returns where the block id, a hook, was stored last.
@@ -224,8 +221,3 @@ func (t txn) check() error {
 	return first
 }
 
-// A hook is a block whose ID the catalog indexes.
-type hook struct {
-	id      pack.BlockID
-	ordinal uint32
-}

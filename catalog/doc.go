@@ -64,7 +64,7 @@
 //	repository.go  create, open, close; the config
 //	durable.go     the only file that syncs, renames and removes
 //	lock.go        locks between processes
-//	db.go          catalog.db; the only file that says bbolt
+//	db.go          catalog.db; the only file that says bbolt; enter.go
 //	info.go        what is known of a set and its files; their JSON
 //	name.go        names of sets, and finding a set by a part of its name
 //	sets.go        listing and opening sets

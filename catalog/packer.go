@@ -1,12 +1,10 @@
 package catalog
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -289,7 +287,9 @@ func (p *packer) publish(f *packFile) error {
 	if err := d.publish(f.file, f.temp, final); err != nil {
 		return errors.Join(err, d.remove(f.temp))
 	}
-	if err := p.repo.catalogPack(f.pack.id, size, footer, f.hooks); err != nil {
+	entry := newPackEntry(f.pack.id, size, footer)
+	entry.hooks = f.hooks
+	if err := p.repo.enterPacks(entry); err != nil {
 		return err
 	}
 	f.pack.published.Store(true)
@@ -300,13 +300,3 @@ func (p *packer) publish(f *packFile) error {
 	return nil
 }
 
-// catalogPack enters a published pack into the catalog.
-func (r *Repository) catalogPack(id pack.ID, size int64, footer pack.Footer, hooks []hook) error {
-	slices.SortFunc(hooks, func(a, b hook) int { return bytes.Compare(a.id[:], b.id[:]) })
-	rec := packRecord{size: size, raw: footer.RawBytes, ordinals: footer.Ordinals, present: footer.Present}
-	if err := r.db.update(func(t txn) error { return t.addPack(id, rec, hooks) }); err != nil {
-		return err
-	}
-	r.disk.did("catalog", packPath(id))
-	return nil
-}

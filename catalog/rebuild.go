@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"datfs/catalog/pack"
 )
 
 // Rebuild makes catalog.db anew from packs/ (I4). The repository must be open
@@ -30,18 +32,16 @@ func (r *Repository) Rebuild(ctx context.Context, p *Progress) error {
 	}
 	p.SetTotal(int64(len(ids)))
 	var damaged []error
-	for _, id := range ids {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(err, r.disk.remove(temp))
-		}
-		err := r.adoptPack(id)
-		switch {
-		case errors.Is(err, ErrCorrupt):
+	err = r.adopt(ids, func(_ pack.ID, err error) error {
+		if errors.Is(err, ErrCorrupt) {
 			damaged = append(damaged, err)
-		case err != nil:
-			return errors.Join(fmt.Errorf("rebuild: %w", err), r.disk.remove(temp))
+			err = nil
 		}
 		p.Add(1)
+		return errors.Join(err, ctx.Err())
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("rebuild: %w", err), r.disk.remove(temp))
 	}
 	if err := r.disk.swap(temp, catalogName); err != nil {
 		return fmt.Errorf("rebuild: %w", err)

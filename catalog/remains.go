@@ -47,38 +47,65 @@ func (r *Repository) adoptPacks() error {
 	if err != nil {
 		return err
 	}
-	for _, id := range orphans {
-		if err := r.adoptPack(id); err != nil && !errors.Is(err, ErrCorrupt) { // verify tells of those
+	return r.adopt(orphans, func(_ pack.ID, err error) error {
+		if errors.Is(err, ErrCorrupt) { // verify tells of those
+			return nil
+		}
+		return err
+	})
+}
+
+// adoptBatch is how many packs are entered in one transaction: some 50,000
+// hooks.
+const adoptBatch = 128
+
+// adopt enters packs into the catalog by what their own directories say. It
+// calls after with each pack and what went wrong with reading it, and ends if
+// that returns an error.
+func (r *Repository) adopt(ids []pack.ID, after func(pack.ID, error) error) error {
+	var entries []packEntry
+	for i, id := range ids {
+		e, err := r.readEntry(id)
+		if err == nil {
+			entries = append(entries, e)
+		}
+		if err := after(id, err); err != nil {
 			return err
+		}
+		if len(entries) == adoptBatch || i == len(ids)-1 {
+			if err := r.enterPacks(entries...); err != nil {
+				return err
+			}
+			entries = entries[:0]
 		}
 	}
 	return nil
 }
 
-// adoptPack enters a pack into the catalog by what its own directory says.
-func (r *Repository) adoptPack(id pack.ID) error {
+// readEntry reads what the catalog should know of a pack.
+func (r *Repository) readEntry(id pack.ID) (packEntry, error) {
 	p, err := r.packs.acquire(id)
 	if err != nil {
-		return err
+		return packEntry{}, err
 	}
 	defer r.packs.release(p)
 	st, err := p.file.Stat()
 	if err != nil {
-		return err
+		return packEntry{}, err
 	}
-	var hooks []hook
+	e := newPackEntry(id, st.Size(), p.Footer())
 	for i := range p.Segments() {
 		seg, err := p.ReadSegment(i)
 		if err != nil {
-			return packError(id, err)
+			return packEntry{}, packError(id, err)
 		}
 		for o := seg.First; seg.Contains(o); o++ {
 			if b := seg.ID(o); b.IsHook() && !b.IsZero() {
-				hooks = append(hooks, hook{b, o})
+				e.hooks = append(e.hooks, hook{b, o})
 			}
 		}
 	}
-	return r.catalogPack(id, st.Size(), p.Footer(), hooks)
+	return e, nil
 }
 
 // packIDs lists the published packs, in the order of their IDs.

@@ -44,6 +44,38 @@ func (s *setFile) readPartial() error {
 	return nil
 }
 
+// readRecords reads a partial set file that has been written to.
+func (s *setFile) readRecords() error {
+	_, size, err := s.readHeader()
+	if err != nil {
+		return err
+	}
+	if _, err := s.f.Seek(setHeaderSize, io.SeekStart); err != nil {
+		return err
+	}
+	p := partialReader{s: s, current: -1}
+	if err := p.readAll(bufio.NewReaderSize(s.f, 256<<10), size); err != nil {
+		return err
+	}
+	if s.info == nil {
+		return s.damaged(setHeaderSize, fmt.Errorf("%w: no beginning", errSetFile))
+	}
+	p.endFile(nil)
+	return nil
+}
+
+// namedInfo returns what the name of a set file says of its set.
+func namedInfo(file string) *SetInfo {
+	dir, name := path.Split(strings.TrimSuffix(file, partialSuffix))
+	second, _, _ := splitName(name)
+	start, _ := time.Parse(nameLayout, second) // zero for a name that is none of ours
+	return &SetInfo{Instance: path.Base(dir), Name: name, Time: start, Files: []FileInfo{}}
+}
+
+// maxPartialPages bounds the pages of a file of a partial set, most of which may
+// be holes that have no record: 512 TiB at 8 KiB.
+const maxPartialPages = 1 << 24
+
 // A partialReader collects what the records of a partial set say.
 type partialReader struct {
 	s       *setFile
@@ -62,7 +94,7 @@ func (p *partialReader) readAll(r *bufio.Reader) error {
 			return torn(err)
 		}
 		h, err := parseRecordHeader(buf)
-		if err != nil {
+		if err != nil || h.size() > size-p.offset { // before that much memory is asked for
 			return nil // torn
 		}
 		if n := int(h.size()); cap(buf) < n {
@@ -100,7 +132,13 @@ func (p *partialReader) record(r record, payload []byte) error {
 	}
 	switch r.kind {
 	case kindBegin:
-		return json.Unmarshal(payload, &s.info)
+		if s.info != nil {
+			return fmt.Errorf("%w: a second beginning", errSetFile)
+		}
+		if err := json.Unmarshal(payload, &s.info); err != nil || s.info == nil {
+			return fmt.Errorf("%w: no set information", errSetFile)
+		}
+		s.info.Files = []FileInfo{} // each comes with its pages
 	case kindPacks:
 		return s.addPacks(payload, r.number)
 	case kindFile:
@@ -160,24 +198,33 @@ func (p *partialReader) endFile(end *FileInfo) {
 	if p.current < 0 {
 		return
 	}
+	p.current = -1
 	f := p.file
 	if end != nil {
 		f = *end
-		pages := pagesOf(f.Size, f.BlockSize)
-		for int64(len(p.places)) < pages {
-			p.places = append(p.places, pagePlace{})
-		}
-	} else if f.BlockSize > 0 {
-		blocks := max(0, int64(len(p.places))-1)*PageBlocks + int64(p.last)
-		f.Size = min(blocks*int64(f.BlockSize), max(f.SizeAtOpen, 0))
+	}
+	if f.BlockSize <= 0 || f.BlockSize > DefaultBlockSize {
+		return // not what a writer leaves; nothing to look at
+	}
+	if end != nil && f.Size >= 0 && pagesOf(f.Size, f.BlockSize) <= maxPartialPages {
+		p.addHoles(pagesOf(f.Size, f.BlockSize))
+	}
+	if end == nil {
+		f.Size = min(int64(len(p.places))*PageBlocks*int64(f.BlockSize), max(f.SizeAtOpen, 0))
 		p.s.info.Problems = append(p.s.info.Problems, Problem{Path: f.Path, Error: "the copy was cut off", Fatal: true})
 	}
-	p.current = -1
-	if f.Size < 0 || f.BlockSize <= 0 || int64(len(p.places)) < pagesOf(f.Size, f.BlockSize) {
-		return // not what a writer leaves; nothing to look at
+	if f.Size < 0 || int64(len(p.places)) < pagesOf(f.Size, f.BlockSize) {
+		return // as above
 	}
 	p.s.info.Files = append(p.s.info.Files, f)
 	p.s.pages = append(p.s.pages, p.places)
+}
+
+// addHoles adds pages of zero blocks up to n pages.
+func (p *partialReader) addHoles(n int64) {
+	for int64(len(p.places)) < n {
+		p.places = append(p.places, pagePlace{})
+	}
 }
 
 // pagesOf returns the number of pages of a file.

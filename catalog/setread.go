@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,10 @@ type setFile struct {
 }
 
 var setFileCount atomic.Uint64
+
+// maxFileSize is the largest file: what is longer would overflow when it is
+// counted in blocks.
+const maxFileSize = math.MaxInt64 - pack.MaxFrame
 
 // openSetFile opens a set file, sealed or partial. The info's state says
 // whether a partial one still has a writer if running does.
@@ -84,7 +89,7 @@ func (s *setFile) readRecord(offset int64, length uint32) (record, []byte, error
 	}
 	if st, err := s.f.Stat(); err != nil {
 		return record{}, nil, err
-	} else if size > st.Size()-offset { // before that much memory is asked for
+	} else if offset < 0 || size > st.Size()-offset { // before that much memory is asked for
 		return record{}, nil, s.damaged(offset, fmt.Errorf("%w: record of %d bytes past the end", errSetFile, size))
 	}
 	b := make([]byte, size)
@@ -183,7 +188,8 @@ func (s *setFile) checkInfo(offset int64) error {
 		return s.damaged(offset, fmt.Errorf("%w: index of %d files", errSetFile, len(s.index)))
 	}
 	for i := range s.info.Files {
-		if f := &s.info.Files[i]; f.Size < 0 || f.BlockSize <= 0 || f.BlockSize > pack.MaxFrame {
+		f := &s.info.Files[i]
+		if f.Size < 0 || f.Size > maxFileSize || f.BlockSize <= 0 || f.BlockSize > pack.MaxFrame {
 			return s.damaged(offset, fmt.Errorf("%w: file %s of %d bytes in blocks of %d", errSetFile, f.Path, f.Size, f.BlockSize))
 		}
 	}

@@ -76,8 +76,8 @@ func newDecoder(concurrency int) (*zstd.Decoder, error) {
 }
 
 // DecodeSlack is how much more capacity than the raw length a buffer for Decode
-// should have, in bytes: the decoder then copies in larger steps, which is a
-// third faster, measured.
+// should have, in bytes: the decoder then copies in larger steps (measured: 1.1
+// instead of 0.73 GB/s a core on database blocks).
 const DecodeSlack = 16
 
 // Decode checks the stored bytes of f and returns its blocks, appended to
