@@ -21,14 +21,15 @@ func (s *setFile) readPartial() error {
 	if st, err := s.f.Stat(); err != nil || st.Size() < setHeaderSize {
 		return errors.Join(err, errNotBegun)
 	}
-	if _, _, err := s.readHeader(); err != nil {
+	_, size, err := s.readHeader()
+	if err != nil {
 		return err
 	}
 	if _, err := s.f.Seek(setHeaderSize, io.SeekStart); err != nil {
 		return err
 	}
 	p := partialReader{s: s, current: -1}
-	if err := p.readAll(bufio.NewReaderSize(s.f, 256<<10)); err != nil {
+	if err := p.readAll(bufio.NewReaderSize(s.f, 256<<10), size); err != nil {
 		return err
 	}
 	if s.info == nil {
@@ -44,38 +45,6 @@ func (s *setFile) readPartial() error {
 	return nil
 }
 
-// readRecords reads a partial set file that has been written to.
-func (s *setFile) readRecords() error {
-	_, size, err := s.readHeader()
-	if err != nil {
-		return err
-	}
-	if _, err := s.f.Seek(setHeaderSize, io.SeekStart); err != nil {
-		return err
-	}
-	p := partialReader{s: s, current: -1}
-	if err := p.readAll(bufio.NewReaderSize(s.f, 256<<10), size); err != nil {
-		return err
-	}
-	if s.info == nil {
-		return s.damaged(setHeaderSize, fmt.Errorf("%w: no beginning", errSetFile))
-	}
-	p.endFile(nil)
-	return nil
-}
-
-// namedInfo returns what the name of a set file says of its set.
-func namedInfo(file string) *SetInfo {
-	dir, name := path.Split(strings.TrimSuffix(file, partialSuffix))
-	second, _, _ := splitName(name)
-	start, _ := time.Parse(nameLayout, second) // zero for a name that is none of ours
-	return &SetInfo{Instance: path.Base(dir), Name: name, Time: start, Files: []FileInfo{}}
-}
-
-// maxPartialPages bounds the pages of a file of a partial set, most of which may
-// be holes that have no record: 512 TiB at 8 KiB.
-const maxPartialPages = 1 << 24
-
 // A partialReader collects what the records of a partial set say.
 type partialReader struct {
 	s       *setFile
@@ -86,7 +55,9 @@ type partialReader struct {
 	last    uint32 // blocks of the last page
 }
 
-func (p *partialReader) readAll(r *bufio.Reader) error {
+// readAll reads the records of a file that had the given size when it was
+// opened.
+func (p *partialReader) readAll(r *bufio.Reader, size int64) error {
 	p.offset = setHeaderSize
 	buf := make([]byte, recordHeaderSize)
 	for {
@@ -169,7 +140,7 @@ func (p *partialReader) record(r record, payload []byte) error {
 // page takes in the record of a page. Pages of zero blocks have none; of a page
 // that was written more than once the last record counts.
 func (p *partialReader) page(r record, stored []byte) error {
-	if r.number > maxPagesOfFile {
+	if r.number >= maxPagesOfFile {
 		return fmt.Errorf("%w: page %d", errSetFile, r.number)
 	}
 	payload, err := p.s.decode(r, stored)
@@ -181,9 +152,7 @@ func (p *partialReader) page(r record, stored []byte) error {
 		return err
 	}
 	p.last = pg.blocks()
-	for len(p.places) < int(r.number) {
-		p.places = append(p.places, pagePlace{})
-	}
+	p.addHoles(int64(r.number))
 	p.places = append(p.places[:r.number], pagePlace{p.offset, uint32(r.size())})
 	return nil
 }
@@ -206,18 +175,32 @@ func (p *partialReader) endFile(end *FileInfo) {
 	if f.BlockSize <= 0 || f.BlockSize > DefaultBlockSize {
 		return // not what a writer leaves; nothing to look at
 	}
-	if end != nil && f.Size >= 0 && pagesOf(f.Size, f.BlockSize) <= maxPartialPages {
+	if end != nil && f.Size >= 0 && f.Size <= maxFileSize && pagesOf(f.Size, f.BlockSize) <= maxPagesOfFile {
 		p.addHoles(pagesOf(f.Size, f.BlockSize))
 	}
 	if end == nil {
-		f.Size = min(int64(len(p.places))*PageBlocks*int64(f.BlockSize), max(f.SizeAtOpen, 0))
+		f.Size = p.covered(&f)
 		p.s.info.Problems = append(p.s.info.Problems, Problem{Path: f.Path, Error: "the copy was cut off", Fatal: true})
 	}
-	if f.Size < 0 || int64(len(p.places)) < pagesOf(f.Size, f.BlockSize) {
+	if f.Size < 0 || f.Size > maxFileSize || int64(len(p.places)) < pagesOf(f.Size, f.BlockSize) {
 		return // as above
 	}
 	p.s.info.Files = append(p.s.info.Files, f)
 	p.s.pages = append(p.s.pages, p.places)
+}
+
+// covered returns how many bytes of a file that was cut off its pages have. The
+// last block may be the file's short last one.
+func (p *partialReader) covered(f *FileInfo) int64 {
+	n := len(p.places)
+	if n == 0 {
+		return 0
+	}
+	size := (int64(n-1)*PageBlocks + int64(p.last)) * int64(f.BlockSize)
+	if size-int64(f.BlockSize) < f.SizeAtOpen && f.SizeAtOpen < size {
+		return f.SizeAtOpen
+	}
+	return size
 }
 
 // addHoles adds pages of zero blocks up to n pages.
