@@ -220,4 +220,3 @@ func (t txn) check() error {
 	}
 	return first
 }
-

@@ -299,4 +299,3 @@ func (p *packer) publish(f *packFile) error {
 	p.since++
 	return nil
 }
-
