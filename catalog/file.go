@@ -169,8 +169,10 @@ func (f *File) locate(s stretch) (fr pack.Frame, start, n int64, err error) {
 	_, _, end, _ := seg.Find(last)
 	s.count = last - s.ordinal + 1
 	if want := f.stretchBytes(s); int64(end)-int64(begin) != want {
-		return pack.Frame{}, 0, 0, &CorruptError{Path: packPath(id), Offset: fr.Offset,
-			Err: fmt.Errorf("blocks %d to %d have %d bytes, not %d", s.ordinal, last, end-begin, want)}
+		return pack.Frame{}, 0, 0, &CorruptError{
+			Path: packPath(id), Offset: fr.Offset,
+			Err: fmt.Errorf("blocks %d to %d have %d bytes, not %d", s.ordinal, last, end-begin, want),
+		}
 	}
 	return fr, int64(begin), int64(end) - int64(begin), nil
 }

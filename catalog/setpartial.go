@@ -65,8 +65,11 @@ func (p *partialReader) readAll(r *bufio.Reader, size int64) error {
 			return torn(err)
 		}
 		h, err := parseRecordHeader(buf)
-		if err != nil || h.size() > size-p.offset { // before that much memory is asked for
-			return nil // torn
+		if err != nil {
+			return torn(err)
+		}
+		if h.size() > size-p.offset { // before that much memory is asked for
+			return nil
 		}
 		if n := int(h.size()); cap(buf) < n {
 			buf = append(buf[:recordHeaderSize], make([]byte, n-recordHeaderSize)...)
@@ -77,7 +80,7 @@ func (p *partialReader) readAll(r *bufio.Reader, size int64) error {
 		}
 		rec, payload, err := checkRecord(buf)
 		if err != nil {
-			return nil // torn
+			return torn(err)
 		}
 		if err := p.record(rec, payload); err != nil {
 			return p.s.damaged(p.offset, err)
@@ -87,9 +90,10 @@ func (p *partialReader) readAll(r *bufio.Reader, size int64) error {
 	}
 }
 
-// torn returns nil for the end of a file, wherever it comes.
+// torn returns nil for an error that says where the records end: at the end of
+// the file, or at the first that is not whole.
 func torn(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errSetFile) {
 		return nil
 	}
 	return err
