@@ -190,11 +190,10 @@ func (w *SetWriter) Seal(ctx context.Context) (*SetInfo, error) {
 	if err := w.log.finish(w.info, w.name+sealedSuffix); err != nil {
 		return nil, errors.Join(&RepositoryError{err}, w.release())
 	}
-	var err error
 	if w.info.State == StateComplete {
-		err = w.removeRemains()
+		_ = w.removeRemains() // the set is sealed all the same, and the next one tries again
 	}
-	return w.info, errors.Join(err, w.release())
+	return w.info, w.release()
 }
 
 // Abort ends the set unsealed. What is stored stays for the next backup to
