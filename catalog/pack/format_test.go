@@ -104,7 +104,7 @@ func TestParseFooter(t *testing.T) {
 		{"IndexNegative", summed(48, put64(0, -1)), "index of 3 segments", false},
 		{"Segments", summed(48, put32(8, 4)), "index of 4 segments", false},
 		{"MoreSegmentsThanOrdinals", summed(48, put32(8, 3001)), "3001 segments", false},
-		{"Ordinals", summed(48, put32(12, MaxOrdinals+1)), "ordinals", false},
+		{"Ordinals", summed(48, put32(12, 1<<28+1)), "ordinals", false},
 		{"FewerThanPresent", summed(48, put32(12, 2998)), "2999 present", false},
 		{"RawBytesFew", summed(48, put64(16, 2998)), "2998 raw bytes", false},
 		{"RawBytesMany", summed(48, put64(16, want.RawBytes+1)), "raw bytes", false},
@@ -115,6 +115,12 @@ func TestParseFooter(t *testing.T) {
 			tt.check(t, valid, func(b []byte) error { _, err := ParseFooter(b, size); return err })
 		})
 	}
+	t.Run("MostOrdinals", func(t *testing.T) {
+		want := Footer{IndexOffset: 64, Ordinals: 1 << 28, Present: 1 << 28, RawBytes: 1 << 44}
+		if got, err := ParseFooter(want.Append(nil), 128); err != nil || got != want {
+			t.Errorf("ParseFooter = %v, %v", got, err)
+		}
+	})
 	t.Run("IndexInHeader", func(t *testing.T) {
 		f := Footer{IndexOffset: 63}
 		_, err := ParseFooter(f.Append(nil), 63+64)

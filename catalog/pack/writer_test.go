@@ -73,6 +73,7 @@ func TestWriterLimits(t *testing.T) {
 		{"LargestBlock", make([]byte, MaxFrame), CodecRaw, repeat(1, id(1)), []uint32{MaxFrame}, true},
 		{"MostBlocks", make([]byte, MaxSegment), CodecRaw, repeat(MaxSegment, id(1)), repeat(MaxSegment, uint32(1)), true},
 		{"Zstd", make([]byte, 99), CodecZstd, repeat(2, id(1)), []uint32{50, 50}, true},
+		{"ZstdOneByte", make([]byte, 1), CodecZstd, repeat(1, id(1)), []uint32{2}, true},
 		{"NoBlocks", nil, CodecRaw, nil, nil, false},
 		{"TooManyBlocks", make([]byte, 1025), CodecRaw, repeat(1025, id(1)), repeat(1025, uint32(1)), false},
 		{"LengthMissing", []byte{1, 1}, CodecRaw, repeat(2, id(1)), []uint32{2}, false},
