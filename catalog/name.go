@@ -77,29 +77,37 @@ func (r *Repository) Resolve(spec string) (SetName, error) {
 	if name == "latest" {
 		return latest(sets, damaged, instance)
 	}
-	var found []string
 	for _, s := range sets {
-		full := s.SetName().String()
+		damaged = append(damaged, damagedSet{name: s.SetName()})
+	}
+	return choose(damaged, spec)
+}
+
+// choose finds the set that spec names or begins. Sets that cannot be read, the
+// others have no err, count: another one must not pass for them.
+func choose(all []damagedSet, spec string) (SetName, error) {
+	var found []damagedSet
+	var names []string
+	for _, s := range all {
+		full := s.name.String()
 		if full == spec {
-			return s.SetName(), nil
+			found = []damagedSet{s}
+			break
 		}
 		if spec != "" && strings.HasPrefix(full, spec) {
-			found = append(found, full)
+			found, names = append(found, s), append(names, full)
 		}
 	}
-	switch len(found) {
-	case 0:
-		for _, d := range damaged {
-			if spec != "" && strings.HasPrefix(d.name.String(), spec) {
-				return SetName{}, fmt.Errorf("set %q: %w", spec, d.err)
-			}
-		}
+	switch {
+	case len(found) == 0:
 		return SetName{}, fmt.Errorf("set %q: %w", spec, ErrNotFound)
-	case 1:
-		instance, name, _ = strings.Cut(found[0], "/")
-		return SetName{instance, name}, nil
+	case len(found) > 1:
+		slices.Sort(names)
+		return SetName{}, ambiguous(spec, names)
+	case found[0].err != nil:
+		return SetName{}, fmt.Errorf("set %q: %w", spec, found[0].err)
 	}
-	return SetName{}, ambiguous(spec, found)
+	return found[0].name, nil
 }
 
 func ambiguous(spec string, found []string) error {
@@ -119,6 +127,10 @@ func latest(sets []*SetInfo, damaged []damagedSet, instance string) (SetName, er
 		for _, s := range sets {
 			all = append(all, s.Instance)
 		}
+		for _, d := range damaged {
+			all = append(all, d.name.Instance)
+		}
+		slices.Sort(all)
 		all = slices.Compact(all)
 		if len(all) > 1 {
 			return SetName{}, ambiguous("latest", all)
