@@ -81,6 +81,22 @@ func TestCompress(t *testing.T) {
 	}
 }
 
+// Zstd that saves nothing is not worth decoding.
+func TestCompressEqualLength(t *testing.T) {
+	comp := newCompressor(t, CodecZstd)
+	for n := range 200 {
+		raw := append(noise(20, 1), make([]byte, n)...)
+		if len(comp.enc.EncodeAll(raw, nil)) != len(raw) {
+			continue
+		}
+		if _, codec := comp.Compress(nil, raw); codec != CodecRaw {
+			t.Errorf("%d bytes that zstd stores in as many have codec %d", len(raw), codec)
+		}
+		return
+	}
+	t.Error("there is nothing that zstd stores in as many bytes")
+}
+
 // What does not decode to the same again is stored raw.
 func TestCompressChecks(t *testing.T) {
 	comp := newCompressor(t, CodecZstd)

@@ -120,6 +120,11 @@ func TestWriterLimits(t *testing.T) {
 	for _, tt := range calls {
 		t.Run("MaxOrdinals"+tt.name, func(t *testing.T) {
 			w := newWriter(t, io.Discard)
+			w.footer.Ordinals = MaxOrdinals - 3
+			if err := tt.call(w); err != nil && tt.name != "SkipMany" {
+				t.Errorf("the last three ordinals: %v", err)
+			}
+			w = newWriter(t, io.Discard)
 			w.footer.Ordinals = MaxOrdinals - 2
 			if err := tt.call(w); !errors.Is(err, errFull) {
 				t.Errorf("error is %v", err)
