@@ -3,7 +3,9 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -109,6 +111,33 @@ func TestHelp_ExitCodes(t *testing.T) {
 		if !regexp.MustCompile(fmt.Sprintf(`(?m)^ +%d  \w`, code)).MatchString(codes) {
 			t.Errorf("exit code %d is not in the help:\n%s", code, codes)
 		}
+	}
+}
+
+// TestNoExitInLibrary holds that an error which happens to know an exit code, as
+// that of a program we ran does, cannot end the process behind our back.
+func TestNoExitInLibrary(t *testing.T) {
+	defer func(exit func(int)) { cli.OsExiter = exit }(cli.OsExiter)
+	cli.OsExiter = func(code int) { t.Errorf("the library would have exited with code %d", code) }
+	app := newApp()
+	app.ErrWriter = new(bytes.Buffer)
+	app.Command("rebuild").Action = func(*cli.Context) error { return cli.Exit("x", 7) }
+	if err := app.Run([]string{"datfs", "rebuild"}); exitCode(err) != exitFailure {
+		t.Errorf("exit code %d for %v", exitCode(err), err)
+	}
+}
+
+func TestMemoryLimit(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	run(t, "--version")
+	if got := debug.SetMemoryLimit(-1); got != math.MaxInt64 {
+		t.Errorf("with GOMEMLIMIT the limit was set to %d", got)
+	}
+	t.Setenv("GOMEMLIMIT", "")
+	run(t, "--version")
+	if got := debug.SetMemoryLimit(-1); got != memoryLimit {
+		t.Errorf("the limit is %d, want %d", got, memoryLimit)
 	}
 }
 

@@ -34,6 +34,7 @@ func TestArrange(t *testing.T) {
 		{"AfterTerminator", "datfs backup files --name P -- --json -x --", "datfs backup files --name P -- --json -x --"},
 		{"HelpOfCommand", "datfs help backup files", "datfs help -- backup files"},
 		{"UnknownCommand", "datfs --repo R nosuch --json", "datfs --repo R --json -- nosuch"},
+		{"UnknownBeforeCommand", "datfs nosuch sets", "datfs -- nosuch sets"},
 		{"UnknownFlag", "datfs sets --nosuch x", "datfs sets --nosuch -- x"},
 		// A forgotten value must neither swallow a flag nor the terminator.
 		{"NoValueAtEnd", "datfs restore S --to", "datfs restore --to"},

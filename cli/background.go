@@ -45,24 +45,30 @@ func startBackground(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("mount in the background: %w", err)
-	}
-	defer func() { _ = r.Close() }()
-	cmd.ExtraFiles = []*os.File{w} // becomes 3, the first after standard error
-	cmd.Env = append(os.Environ(), readyEnv+"=3")
-	err = startWithLog(cmd, c.Path("log-file"))
-	_ = w.Close() // or we would never see the end of it
-	if err != nil {
-		return fmt.Errorf("mount in the background: %w", err)
-	}
-	line, err := awaitReady(c.Context, r, cmd)
+	line, err := startAndAwait(c.Context, cmd, c.Path("log-file"))
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(c.App.Writer, line)
 	return err
+}
+
+// startAndAwait starts cmd with a pipe for its message, and returns the ready
+// line or the error that came through it.
+func startAndAwait(ctx context.Context, cmd *exec.Cmd, logName string) (line string, err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return "", fmt.Errorf("mount in the background: %w", err)
+	}
+	defer func() { _ = r.Close() }()
+	cmd.ExtraFiles = []*os.File{w} // becomes 3, the first after standard error
+	cmd.Env = append(os.Environ(), readyEnv+"=3")
+	err = startWithLog(cmd, logName)
+	_ = w.Close() // or we would never see the end of it
+	if err != nil {
+		return "", fmt.Errorf("mount in the background: %w", err)
+	}
+	return awaitReady(ctx, r, cmd)
 }
 
 // backgroundCommand repeats the flags of c for the process in the background. It

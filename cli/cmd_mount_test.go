@@ -2,19 +2,14 @@ package cli
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"datfs/catalog"
 	"datfs/fs"
 )
 
@@ -102,80 +97,5 @@ func TestServe(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// TestReadyPipe sends each kind of message through a pipe, as the process in the
-// background does, and holds that it arrives as it would have been printed.
-func TestReadyPipe(t *testing.T) {
-	tests := []struct {
-		name string
-		send func(*readyPipe)
-		want outcome
-	}{
-		{"Ready", func(p *readyPipe) { p.announce("mounted"); p.fail(errors.New("later")) }, outcome{Ready: "mounted"}},
-		{"Failed", func(p *readyPipe) { p.fail(fmt.Errorf("open: %w", catalog.ErrNewerFormat)) }, outcome{Error: &childError{
-			Text: "open: written in a newer format than this datfs knows", Code: exitFailure,
-		}}},
-		{"Locked", func(p *readyPipe) { p.fail(catalog.ErrLocked) }, outcome{Error: &childError{Text: "locked by another process", Code: exitLocked}}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			r, w, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Close()
-			tt.send(&readyPipe{w})
-			var got outcome
-			if err := json.NewDecoder(r).Decode(&got); err != nil {
-				t.Fatal(err)
-			}
-			if got.Ready != tt.want.Ready {
-				t.Errorf("ready line %q, want %q", got.Ready, tt.want.Ready)
-			}
-			if tt.want.Error == nil {
-				return
-			}
-			if got.Error.Text != tt.want.Error.Text || exitCode(got.Error) != tt.want.Error.Code {
-				t.Errorf("got %+v, want %+v", got.Error, tt.want.Error)
-			}
-			if len(hintsFor(got.Error)) == 0 {
-				t.Error("the hint was lost on the way")
-			}
-		})
-	}
-	var foreground *readyPipe
-	if foreground.announce("x") {
-		t.Error("a process in the foreground has somebody else to announce to")
-	}
-}
-
-// TestAwaitReady_Dies holds that a background process that dies without a word
-// is an error and not a wait without end.
-func TestAwaitReady_Dies(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	cmd := exec.Command("false")
-	cmd.ExtraFiles = []*os.File{w}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	_, err = awaitReady(context.Background(), r, cmd)
-	if err == nil || !strings.Contains(err.Error(), "ended before the mount answered") || len(hintsFor(err)) == 0 {
-		t.Errorf("awaitReady() = %v, hints %q", err, hintsFor(err))
-	}
-}
-
-func TestOpenReadyPipe_BadValue(t *testing.T) {
-	for _, value := range []string{"x", "0", "2", "-1"} {
-		t.Setenv(readyEnv, value)
-		if _, err := openReadyPipe(); err == nil {
-			t.Errorf("%s=%s was accepted", readyEnv, value)
-		}
 	}
 }

@@ -40,6 +40,7 @@ type wantSet struct {
 	Asked []string `json:"files_asked"`
 	Files []struct {
 		Path       string    `json:"path"`
+		PathBase64 []byte    `json:"path_base64"` // instead of path, if that is not UTF-8
 		Section    string    `json:"section"`
 		Database   string    `json:"database"`
 		Size       int64     `json:"size"`
@@ -64,6 +65,7 @@ type wantSet struct {
 	} `json:"files"`
 	Dirs []struct {
 		Path  string    `json:"path"`
+		Raw   []byte    `json:"path_base64"`
 		Mode  uint32    `json:"mode"`
 		UID   uint32    `json:"uid"`
 		GID   uint32    `json:"gid"`

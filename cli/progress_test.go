@@ -87,10 +87,12 @@ func TestBar(t *testing.T) {
 	if s := out.String(); !strings.Contains(s, "25%") || !strings.Contains(s, "/directory/IRIS.DAT") || !strings.Contains(s, "4.0 MiB") {
 		t.Errorf("at a quarter: %q", s)
 	}
-	p.Add(9 << 20) // the file grew
-	b.update()
-	if b.IsFinished() {
-		t.Error("the bar ended before the operation")
+	for _, more := range []int64{3 << 20, 6 << 20} { // all is read; then the file grew
+		p.Add(more)
+		b.update()
+		if b.IsFinished() {
+			t.Errorf("the bar ended before the operation, at %d bytes", p.Done())
+		}
 	}
 	p.SetTotal(20 << 20)
 	b.update()

@@ -12,10 +12,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"datfs/cli"
 )
@@ -36,6 +38,7 @@ func TestMain(m *testing.M) {
 //	capture VAR REGEXP          keep the first group found in standard output
 //	jsonfield FIELD REGEXP      the field of the JSON object in standard output
 //	eventually PROGRAM ARG...   repeat until it succeeds
+//	daemon DIR                  the process that serves DIR is detached from us
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -55,6 +58,7 @@ func TestScript(t *testing.T) {
 			"capture":    capture,
 			"jsonfield":  jsonfield,
 			"eventually": eventually,
+			"daemon":     daemon,
 		},
 	})
 }
@@ -68,7 +72,10 @@ func condition(name string) (bool, error) {
 	case "fuse":
 		f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 		if err == nil {
-			return true, f.Close()
+			_ = f.Close()
+			if _, err = exec.LookPath("fusermount3"); err == nil || os.Geteuid() == 0 {
+				return true, nil
+			}
 		}
 		if os.Getenv("CI") != "" || os.Getenv("DATFS_REQUIRE_FUSE") != "" {
 			return false, fmt.Errorf("this machine must be able to mount: %w", err)
@@ -94,6 +101,47 @@ func unmountAll(t *testing.T, dir string) {
 			if out, err := unmount.CombinedOutput(); err != nil {
 				t.Errorf("%v: %v %s", unmount, err, out)
 			}
+		}
+	}
+}
+
+// TestSecondSignal blocks the program in a write, where no context can reach it,
+// and holds that another signal ends it then.
+func TestSecondSignal(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	// Less than the output, so that it stays in the write.
+	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("datfs", "completion", "fish")
+	cmd.Stdout = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if _, err := r.Read(make([]byte, 1)); err != nil { // it has come as far as the write
+		t.Fatal(err)
+	}
+	dead := make(chan error, 1)
+	go func() { dead <- cmd.Wait() }()
+	for deadline := time.After(time.Minute); ; {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-dead:
+			if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+				t.Errorf("it ended with %v, not by the signal", err)
+			}
+			return
+		case <-time.After(100 * time.Millisecond):
+		case <-deadline:
+			_ = cmd.Process.Kill()
+			t.Fatal("signals did not end it")
 		}
 	}
 }
@@ -225,4 +273,32 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%v never succeeded: %s", args, out)
+}
+
+// daemon checks that the mount at DIR is served by a process that survives us:
+// leader of its own session, and with a working directory that can be unmounted.
+func daemon(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: daemon DIR")
+	}
+	procs, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	ts.Check(err)
+	for _, name := range procs {
+		line, _ := os.ReadFile(name) // it may be gone
+		words := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+		if len(words) < 3 || words[1] != "mount" || words[len(words)-1] != args[0] {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		ts.Check(err)
+		session, err := unix.Getsid(pid)
+		ts.Check(err)
+		dir, err := os.Readlink(filepath.Join(filepath.Dir(name), "cwd"))
+		ts.Check(err)
+		if session != pid || dir != "/" {
+			ts.Fatalf("process %d is of session %d and works in %s", pid, session, dir)
+		}
+		return
+	}
+	ts.Fatalf("no process serves %s", args[0])
 }
