@@ -136,13 +136,23 @@ func parseSetHeader(b []byte) (setHeader, error) {
 	if pack.Sum64(b[:56]) != binary.LittleEndian.Uint64(b[56:]) {
 		return setHeader{}, fmt.Errorf("%w: header sum mismatch", errSetFile)
 	}
-	if v := binary.LittleEndian.Uint32(b[8:]); v != FormatVersion {
-		return setHeader{}, fmt.Errorf("%w: version %d: %w", errSetFile, v, ErrNewerFormat)
+	if err := checkSetVersion(binary.LittleEndian.Uint32(b[8:])); err != nil {
+		return setHeader{}, err
 	}
 	if binary.LittleEndian.Uint32(b[12:]) != 0 || !pack.IsZero(b[32:56]) {
 		return setHeader{}, fmt.Errorf("%w: encrypted, or reserved bytes are set: %w", errSetFile, ErrNewerFormat)
 	}
 	return setHeader{id: [16]byte(b[16:32])}, nil
+}
+
+func checkSetVersion(v uint32) error {
+	switch {
+	case v > FormatVersion:
+		return fmt.Errorf("%w: version %d: %w", errSetFile, v, ErrNewerFormat)
+	case v < FormatVersion:
+		return fmt.Errorf("%w: version %d", errSetFile, v) // there never was one
+	}
+	return nil
 }
 
 func (f setFooter) append(b []byte) []byte {
@@ -164,8 +174,8 @@ func parseSetFooter(b []byte, size int64) (setFooter, error) {
 	if pack.Sum64(b[:48]) != binary.LittleEndian.Uint64(b[48:]) {
 		return setFooter{}, fmt.Errorf("%w: footer sum mismatch", errSetFile)
 	}
-	if v := binary.LittleEndian.Uint32(b[40:]); v != FormatVersion {
-		return setFooter{}, fmt.Errorf("%w: version %d: %w", errSetFile, v, ErrNewerFormat)
+	if err := checkSetVersion(binary.LittleEndian.Uint32(b[40:])); err != nil {
+		return setFooter{}, err
 	}
 	f := setFooter{
 		meta:  int64(binary.LittleEndian.Uint64(b)),

@@ -75,6 +75,9 @@ func (s *setFile) readRecord(offset int64, length uint32) (record, []byte, error
 	size := int64(length)
 	if length == 0 {
 		h := make([]byte, recordHeaderSize)
+		if err := s.checkRange(offset, recordHeaderSize); err != nil {
+			return record{}, nil, err
+		}
 		if err := s.readAt(h, offset); err != nil {
 			return record{}, nil, err
 		}
@@ -84,13 +87,8 @@ func (s *setFile) readRecord(offset int64, length uint32) (record, []byte, error
 		}
 		size = r.size()
 	}
-	if size > recordHeaderSize+maxRecord {
-		return record{}, nil, s.damaged(offset, fmt.Errorf("%w: record of %d bytes", errSetFile, size))
-	}
-	if st, err := s.f.Stat(); err != nil {
+	if err := s.checkRange(offset, size); err != nil { // before that much memory is asked for
 		return record{}, nil, err
-	} else if offset < 0 || size > st.Size()-offset { // before that much memory is asked for
-		return record{}, nil, s.damaged(offset, fmt.Errorf("%w: record of %d bytes past the end", errSetFile, size))
 	}
 	b := make([]byte, size)
 	if err := s.readAt(b, offset); err != nil {
@@ -104,6 +102,18 @@ func (s *setFile) readRecord(offset int64, length uint32) (record, []byte, error
 		return record{}, nil, s.damaged(offset, err)
 	}
 	return r, payload, nil
+}
+
+// checkRange checks that there may be a record of the given size at offset.
+func (s *setFile) checkRange(offset, size int64) error {
+	st, err := s.f.Stat()
+	if err != nil {
+		return err
+	}
+	if size > recordHeaderSize+maxRecord || offset < 0 || size > st.Size()-offset {
+		return s.damaged(offset, fmt.Errorf("%w: record of %d bytes in a file of %d", errSetFile, size, st.Size()))
+	}
+	return nil
 }
 
 // decode returns the raw payload of a record.
