@@ -80,6 +80,6 @@
 //	packs.go       reads packs through bounded caches
 //	file.go        a stored file: ReadAt, holes; readahead.go, diff.go
 //	stats.go       the savings report
-//	verify.go      reads everything back
+//	verify.go      reads all packs back; verifysets.go  which files need what
 //	rebuild.go     makes catalog.db anew
 package catalog

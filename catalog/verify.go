@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 
 	"datfs/catalog/pack"
@@ -36,13 +35,20 @@ type verifier struct {
 // A packFact is what a set needs to know of a pack.
 type packFact struct {
 	ordinals uint32
-	absent   bool // some ordinals are: they must be looked at one by one
-	missing  bool // it cannot be used at all
+	missing  error   // not nil: it cannot be used at all
+	damaged  []stain // by first ordinal
+}
+
+// A stain is a run of ordinals whose blocks cannot be read.
+type stain struct {
+	first, count uint32
+	err          error
 }
 
 // Verify reads back every frame, checks it and the ID of every block in it,
-// checks that every extent of the sets leads to a block of the right length,
-// and that the catalog is sound. It calls found, one call at a time, for each
+// checks that every extent of the sets leads to a sound block of the right
+// length, and that the catalog is sound. So damage is told twice: where it is,
+// and which files of which sets have lost blocks by it. It calls found, one call at a time, for each
 // piece of damage. An error means that Verify itself could not go on.
 func (r *Repository) Verify(ctx context.Context, opts VerifyOptions, found func(Damage)) error {
 	v := &verifier{r: r, progress: opts.Progress, packs: map[pack.ID]*packFact{}, found: found}
@@ -141,14 +147,12 @@ func (v *verifier) setTotal(ids []pack.ID) {
 // readPack checks all that a pack holds. It goes on after a damaged frame, and
 // the error is of the pack as a whole.
 func (v *verifier) readPack(ctx context.Context, hasher *pack.Hasher, id pack.ID) (*packFact, error) {
-	fact := &packFact{missing: true}
 	p, err := v.r.packs.acquire(id)
 	if err != nil {
-		return fact, err
+		return &packFact{missing: err}, err
 	}
 	defer v.r.packs.release(p)
-	footer := p.Footer()
-	*fact = packFact{ordinals: footer.Ordinals, absent: footer.Present < footer.Ordinals}
+	fact := &packFact{ordinals: p.Footer().Ordinals}
 	stored, raw := make([]byte, 0, pack.MaxFrame), make([]byte, 0, pack.MaxFrame+pack.DecodeSlack)
 	for i := range p.Segments() {
 		seg, err := p.ReadSegment(i)
@@ -167,7 +171,9 @@ func (v *verifier) readPack(ctx context.Context, hasher *pack.Hasher, id pack.ID
 				err = checkIDs(hasher, seg, f, raw)
 			}
 			if err != nil {
-				v.report(Damage{Err: packError(id, err)})
+				err = packError(id, err)
+				fact.damaged = append(fact.damaged, stain{f.First, f.Count, err})
+				v.report(Damage{Err: err})
 			}
 			v.progress.Add(int64(f.Stored))
 		}
@@ -186,101 +192,13 @@ func checkIDs(hasher *pack.Hasher, seg *pack.Segment, f pack.Frame, raw []byte) 
 	return nil
 }
 
-// sets checks the set files and all their extents.
-func (v *verifier) sets(ctx context.Context, only []SetName) error {
-	sets, damaged, err := v.r.list()
-	if err != nil {
-		return err
-	}
-	chosen := func(n SetName) bool { return len(only) == 0 || slices.Contains(only, n) }
-	for _, d := range damaged {
-		if chosen(d.name) {
-			v.report(Damage{Set: d.name, Err: d.err})
-		}
-	}
-	for _, info := range sets {
-		if !chosen(info.SetName()) || info.State == StateRunning || info.State == StateInterrupted {
-			continue // a partial set may name packs that were never published
-		}
-		if err := v.set(ctx, info.SetName()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (v *verifier) set(ctx context.Context, name SetName) error {
-	v.progress.SetCurrent(name.String())
-	s, err := v.r.OpenSet(name)
-	if errors.Is(err, ErrCorrupt) {
-		v.report(Damage{Set: name, Err: err})
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for i := range s.info.Files {
-		f := s.File(i)
-		for n := int64(0); n < blocksOf(f.info.Size, f.info.BlockSize); n += PageBlocks {
-			if ctx.Err() != nil {
-				return errors.Join(ctx.Err(), s.Close())
-			}
-			if err := v.page(f, n); err != nil {
-				v.report(Damage{Set: name, Path: f.info.Path, Err: err})
-			}
-		}
-	}
-	return s.Close()
-}
-
-// page checks the extents of the page that begins with a block.
-func (v *verifier) page(f *File, first int64) error {
-	p, err := f.page(first)
-	if err != nil {
-		return err
-	}
-	for _, e := range p {
-		if e.pack == hole {
-			continue
-		}
-		id := f.set.file.packs[e.pack]
-		fact := v.packs[id]
-		if fact == nil || fact.missing {
-			return &CorruptError{Path: packPath(id), Err: errors.New("the pack is missing or cannot be read")}
-		}
-		if uint64(e.ordinal)+uint64(e.count) > uint64(fact.ordinals) {
-			return noOrdinal(id, e.ordinal+e.count-1)
-		}
-		if err := v.lengths(f, stretch{first + int64(e.first), e}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lengths checks that the blocks of a stretch are there and as long as the file
-// needs them, frame by frame.
-func (v *verifier) lengths(f *File, s stretch) error {
-	for s.count > 0 {
-		_, _, n, err := f.locate(s)
-		if err != nil {
-			return err
-		}
-		done := uint32(blocksOf(n, f.info.BlockSize))
-		s.block += int64(done)
-		s.ordinal += done
-		s.count -= done
-	}
-	return nil
-}
-
 // catalog checks catalog.db: its structure, and what it says of the packs. One
 // that it does not know is no damage: the backup that wrote it was killed, and
 // the next one enters it.
 func (v *verifier) catalog(ids []pack.ID) error {
 	err := v.r.db.view(func(t txn) error {
 		for _, id := range ids {
-			if rec, ok := t.pack(id); ok && rec.ordinals != v.packs[id].ordinals && !v.packs[id].missing {
+			if rec, ok := t.pack(id); ok && rec.ordinals != v.packs[id].ordinals && v.packs[id].missing == nil {
 				v.report(Damage{Err: &CorruptError{Path: catalogName, Err: fmt.Errorf("the pack %v is in it with other figures", id)}})
 			}
 		}
