@@ -6,10 +6,13 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -320,4 +323,228 @@ func TestSealedFooterPlaces(t *testing.T) {
 			}
 		})
 	}
+}
+
+// readFiles reads a whole set into memory, by path.
+func readFiles(r *Repository, name SetName) (map[string][]byte, error) {
+	s, err := r.OpenSet(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.Close() }()
+	out := map[string][]byte{}
+	for i := range s.Info().Files {
+		f := s.File(i)
+		b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Info().Size+1))
+		if err != nil {
+			return nil, err
+		}
+		out[f.Info().Path] = b
+	}
+	return out, nil
+}
+
+// twoPacks makes a repository of two sets with a file in a pack each.
+func twoPacks(t *testing.T) (dir string, sets [2]*SetInfo, files [2]testFile) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "repo")
+	if err := Init(dir); err != nil {
+		t.Fatal(err)
+	}
+	r := openRepo(t, dir)
+	text := bytes.Repeat([]byte("0123456789abcdef"), 64)
+	for i := range files {
+		data := slices.Concat(text[i:][:512], noiseBlocks(3, 512, uint64(i)), make([]byte, 512), text[i+2:][:100])
+		files[i] = testFile{"/f" + strconv.Itoa(i), 512, data}
+		sets[i] = storeSet(t, r, "I"+strconv.Itoa(i), files[i])
+	}
+	return dir, sets, files
+}
+
+// noiseBlocks returns blocks that do not compress.
+func noiseBlocks(n, blockSize int, seed uint64) []byte {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	b := make([]byte, n*blockSize)
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	return b
+}
+
+// writable makes a sealed file of a test's repository one that can be damaged.
+func writable(t *testing.T, file string) []byte {
+	t.Helper()
+	if err := os.Chmod(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// flips are what is done to a byte: one bit, the other end, all of it.
+var flips = []byte{0x01, 0x80, 0xff}
+
+// Whichever byte of a sealed set's file is flipped, the set has the same bytes
+// as before or is damaged.
+func TestSetFlips(t *testing.T) {
+	dir, sets, files := twoPacks(t)
+	r := openRepo(t, dir)
+	name := sets[0].SetName()
+	file := filepath.Join(dir, setsName, name.String()+sealedSuffix)
+	b := writable(t, file)
+	damaged := 0
+	for i := range b {
+		for _, flip := range flips {
+			b[i] ^= flip
+			if err := os.WriteFile(file, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := readFiles(r, name)
+			switch {
+			case err != nil:
+				damaged++
+				e, ok := errors.AsType[*CorruptError](err)
+				if !ok || e.Path != setsName+"/"+name.String()+sealedSuffix || e.Offset > int64(i) {
+					t.Errorf("byte %d flipped: %v", i, err)
+				}
+			case len(got) != 1 || !bytes.Equal(got[files[0].path], files[0].data):
+				t.Errorf("byte %d flipped: other bytes", i)
+			}
+			b[i] ^= flip
+		}
+	}
+	if damaged < len(b) { // of 3 flips a byte; what is only for partial sets has no effect
+		t.Errorf("%d flips of %d bytes did harm", damaged, len(b))
+	}
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	readBack(t, r, name, files[0])
+}
+
+// Whichever byte of a pack is flipped, reading what it holds is an error that
+// says where, other packs are not affected, and Verify finds it.
+func TestPackFlips(t *testing.T) {
+	dir, sets, files := twoPacks(t)
+	s, err := openRepo(t, dir).OpenSet(sets[0].SetName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := s.file.packs[0]
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, packPath(id))
+	b := writable(t, file)
+	for i := range b {
+		flip := flips[i%len(flips)]
+		b[i] ^= flip
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(dir, Shared) // anew: the last one has the pack in its caches
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = readFiles(r, sets[0].SetName())
+		if e, ok := errors.AsType[*CorruptError](err); !ok || e.Path != packPath(id) || e.Offset > int64(i) {
+			t.Errorf("byte %d flipped: %v", i, err)
+		}
+		if i%8 == 0 {
+			checkOneDamaged(t, r, id, sets[1].SetName(), files[1])
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b[i] ^= flip
+	}
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checkClean(t, dir)
+}
+
+// checkOneDamaged checks that Verify finds the pack damaged and that a set in
+// another pack is good.
+func checkOneDamaged(t *testing.T, r *Repository, id pack.ID, good SetName, file testFile) {
+	t.Helper()
+	readBack(t, r, good, file)
+	found := false
+	err := r.Verify(t.Context(), VerifyOptions{}, func(d Damage) {
+		e, ok := errors.AsType[*CorruptError](d.Err)
+		found = found || ok && e.Path == packPath(id)
+		if d.Set == good {
+			t.Errorf("the other set is damaged: %v", d.Err)
+		}
+	})
+	if err != nil || !found {
+		t.Errorf("Verify found the pack: %v, %v", found, err)
+	}
+}
+
+// Whichever byte of catalog.db is flipped, sets can be read, and a backup stores
+// the right bytes or says that the catalog is damaged.
+func TestCatalogFlips(t *testing.T) {
+	dir, sets, files := twoPacks(t)
+	db, err := os.ReadFile(filepath.Join(dir, catalogName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := testFile{files[0].path, 512, slices.Concat(files[0].data[:1024], noiseBlocks(1, 512, 9), files[1].data)}
+	damaged, tried, filled := 0, 0, 0
+	for i, v := range db {
+		if v != 0 {
+			filled++
+		}
+		if (v == 0 || filled%7 != 0) && i%509 != 0 { // most of the file is empty
+			continue
+		}
+		tried++
+		work := filepath.Join(t.TempDir(), "repo")
+		if err := os.CopyFS(work, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		b := bytes.Clone(db)
+		b[i] ^= flips[tried%len(flips)]
+		if err := os.WriteFile(filepath.Join(work, catalogName), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := openRepo(t, work)
+		info, err := tryStore(t, r, next)
+		if err != nil {
+			damaged++
+			if e, ok := errors.AsType[*CorruptError](err); !ok || e.Path != catalogName {
+				t.Errorf("byte %d flipped: %v", i, err)
+			}
+		} else {
+			readBack(t, r, info.SetName(), next)
+		}
+		for k := range sets {
+			readBack(t, r, sets[k].SetName(), files[k])
+		}
+	}
+	t.Logf("%d of %d flips kept a backup from being stored", damaged, tried)
+	if damaged == 0 || damaged == tried {
+		t.Error("that proves nothing")
+	}
+}
+
+// tryStore stores a set that may fail.
+func tryStore(t *testing.T, r *Repository, f testFile) (*SetInfo, error) {
+	t.Helper()
+	w, err := r.Begin(BeginOptions{Instance: "I0", Engine: "files"})
+	if err != nil {
+		return nil, err
+	}
+	info := FileInfo{Path: f.path, Section: SectionDatabases, BlockSize: f.blockSize}
+	if _, err := w.Store(t.Context(), info, FromReader(bytes.NewReader(f.data)), nil); err != nil {
+		if aerr := w.Abort(err); aerr != nil {
+			t.Errorf("abort: %v", aerr)
+		}
+		return nil, err
+	}
+	return w.Seal(t.Context())
 }
