@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -146,6 +145,6 @@ func (c *cutter) cut(ch *chunk, data []byte) {
 		data = data[c.blockSize:]
 	}
 	if len(data) > 0 { // the buffer is used again before the rest comes
-		c.carry = append(make([]byte, 0, c.blockSize), bytes.Clone(data)...)
+		c.carry = append(make([]byte, 0, c.blockSize), data...)
 	}
 }
