@@ -143,14 +143,22 @@ func TestPartialCutOff(t *testing.T) {
 func TestPartialTruncated(t *testing.T) {
 	b := setBytes(t, false)
 	var ends []int // of records
-	eachRecord(b, func(offset int, r []byte) { ends = append(ends, offset+len(r)) })
+	at := []int{0, 1}
+	eachRecord(b, func(offset int, r []byte) {
+		ends = append(ends, offset+len(r))
+		at = append(at, offset-1, offset, offset+1, offset+recordHeaderSize-1, offset+recordHeaderSize, offset+len(r)-1)
+	})
+	for i := range 50 {
+		at = append(at, i*len(b)/50)
+	}
+	slices.Sort(at)
 	whole := openBytes(t, b, "x.partial")
 	if len(ends) < 8 || len(whole.info.Files) != 2 {
 		t.Fatalf("a set of %d records and %d files", len(ends), len(whole.info.Files))
 	}
 	open := setOpener(t)
 	files := 0
-	for n := range len(b) {
+	for _, n := range append(at, len(b)) {
 		s, err := open(b[:n], "x.partial")
 		if n < ends[0] {
 			if !errors.Is(err, os.ErrNotExist) {
