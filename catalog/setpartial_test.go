@@ -2,9 +2,11 @@ package catalog
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math"
 	"os"
+	"path"
 	"runtime"
 	"slices"
 	"testing"
@@ -205,5 +207,70 @@ func checkPrefix(t *testing.T, s, whole *setFile) {
 				t.Errorf("page %d of file %d: %v, %v", n, i, err, werr)
 			}
 		}
+	}
+}
+
+// A backup that was given up in the middle of a file, whose set file then lost
+// its end at any place: what can be opened has the first bytes of each file.
+func TestPartialPrefix(t *testing.T) {
+	const bs = 512
+	r := newRepo(t)
+	a := testFile{"/a", bs, blocks(5000, bs, 1)}
+	clear(a.data[bs*1000 : bs*2000])
+	b := testFile{"/b", bs, blocks(20_000, bs, 2)}
+	w, err := r.Begin(BeginOptions{Instance: "PROD", Engine: "files"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := func(f testFile) FileInfo {
+		return FileInfo{Path: f.path, Section: SectionDatabases, BlockSize: bs, SizeAtOpen: int64(len(f.data))}
+	}
+	if _, err := w.Store(t.Context(), info(a), FromReader(bytes.NewReader(a.data)), nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	calls := 0
+	src := &pieceSource{data: b.data, pieces: slices.Repeat([]piece{{n: 1 << 20}}, 100), before: func() {
+		if calls++; calls == 8 {
+			cancel()
+		}
+	}}
+	_, err = w.Store(ctx, info(b), src, nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("Store = %v", err)
+	}
+	if err := w.Abort(err); err != nil {
+		t.Fatal(err)
+	}
+
+	file := r.disk.path(path.Join(setsName, w.Name().String()+partialSuffix))
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for i := range 60 {
+		n := len(whole) * (60 - i) / 60
+		if err := os.Truncate(file, int64(n)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readFiles(r, w.Name())
+		if err != nil {
+			if !errors.Is(err, ErrNotFound) || n > 1000 {
+				t.Errorf("%d of %d bytes: %v", n, len(whole), err)
+			}
+			continue
+		}
+		if !bytes.HasPrefix(a.data, got["/a"]) || !bytes.HasPrefix(b.data, got["/b"]) {
+			t.Errorf("%d of %d bytes: %d and %d bytes that are not the files' first", n, len(whole), len(got["/a"]), len(got["/b"]))
+		}
+		most = max(most, len(got["/b"]))
+		if i == 0 && !bytes.Equal(got["/a"], a.data) {
+			t.Errorf("the file that was complete has %d bytes", len(got["/a"]))
+		}
+	}
+	if most < 4<<20 {
+		t.Errorf("only %d bytes of the file that was cut off are there", most)
 	}
 }
