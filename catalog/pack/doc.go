@@ -35,7 +35,7 @@
 // A frame has no header of its own: its place, its sum and what it holds are in
 // the directory. With key ID zero its stored bytes are the blocks one after the
 // other (codec 0) or one zstd frame of them without zstd's own checksum (codec
-// 1). Codec 0 is used where codec 1 would not be smaller.
+// 1), which must be shorter than they are.
 //
 // A directory segment covers at most 1,024 consecutive ordinals. It can be read
 // and checked by itself, so that a look-up needs 20 KB and not the whole
