@@ -22,15 +22,17 @@ func TestVerify(t *testing.T) {
 		files  []string // that have lost something
 	}{
 		{"Nothing", func(*testing.T, string, string, string) {}, nil, nil},
-		{"FirstFrame", func(t *testing.T, p, _, _ string) { flip(t, p, 100) }, []string{"packs/", "frame sum mismatch"}, []string{"/a"}},
-		{"Directory", func(t *testing.T, p, _, _ string) { flip(t, p, size(t, p)-150) }, []string{"packs/"}, []string{"/a", "/b"}},
-		{"Footer", func(t *testing.T, p, _, _ string) { flip(t, p, size(t, p)-30) }, []string{"footer sum mismatch"}, []string{"/a", "/b"}},
+		{"FirstFrame", func(t *testing.T, p, _, _ string) { t.Helper(); flip(t, p, 100) }, []string{"packs/", "frame sum mismatch"}, []string{"/a"}},
+		{"Directory", func(t *testing.T, p, _, _ string) { t.Helper(); flip(t, p, size(t, p)-150) }, []string{"packs/"}, []string{"/a", "/b"}},
+		{"Footer", func(t *testing.T, p, _, _ string) { t.Helper(); flip(t, p, size(t, p)-30) }, []string{"footer sum mismatch"}, []string{"/a", "/b"}},
 		{"PackMissing", func(t *testing.T, p, _, _ string) {
+			t.Helper()
 			if err := os.Remove(p); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{"the pack is missing"}, []string{"/a", "/b"}},
 		{"PackTruncated", func(t *testing.T, p, _, _ string) {
+			t.Helper()
 			if err := os.Chmod(p, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -38,8 +40,8 @@ func TestVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, []string{"footer magic"}, []string{"/a", "/b"}},
-		{"SetFile", func(t *testing.T, _, s, _ string) { flip(t, s, size(t, s)-100) }, []string{"sets/PROD/"}, nil},
-		{"Catalog", func(t *testing.T, _, _, c string) { flip(t, c, 4096*2+5) }, []string{"catalog.db"}, nil},
+		{"SetFile", func(t *testing.T, _, s, _ string) { t.Helper(); flip(t, s, size(t, s)-100) }, []string{"sets/PROD/"}, nil},
+		{"Catalog", func(t *testing.T, _, _, c string) { t.Helper(); flip(t, c, 4096*2+5) }, []string{"catalog.db"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
