@@ -27,6 +27,11 @@ type packStore struct {
 	dir string // of the repository
 	dec *pack.Decompressor
 
+	ahead      chan aheadFrame // see decodeAhead
+	startAhead sync.Once
+	closed     chan struct{}
+	closing    sync.Once
+
 	mu       sync.Mutex // guards what follows; never held while reading
 	open     *simplelru.LRU[pack.ID, *openPack]
 	segments *simplelru.LRU[segmentKey, *pack.Segment]
@@ -65,7 +70,7 @@ func newPackStore(dir string) (*packStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &packStore{dir: dir, dec: dec}
+	s := &packStore{dir: dir, dec: dec, ahead: make(chan aheadFrame, aheadQueue), closed: make(chan struct{})}
 	s.open, err = simplelru.NewLRU(maxOpenPacks, func(_ pack.ID, p *openPack) { s.unref(p) })
 	if err != nil {
 		return nil, err
@@ -77,8 +82,9 @@ func newPackStore(dir string) (*packStore, error) {
 	return s, err
 }
 
-// close closes the files that nobody reads any more.
+// close ends the goroutines and closes the files that nobody reads any more.
 func (s *packStore) close() {
+	s.closing.Do(func() { close(s.closed) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open.Purge()

@@ -3,6 +3,8 @@ package catalog
 import (
 	"runtime"
 	"sync"
+
+	"datfs/catalog/pack"
 )
 
 // Reading ahead: how far, in bytes, and after how many reads in sequence.
@@ -19,9 +21,41 @@ const (
 	aheadSlack = 2 << 20
 )
 
-// aheadSlots bounds the frames that are decoded ahead at the same time, for all
-// readers of the process.
-var aheadSlots = make(chan struct{}, runtime.GOMAXPROCS(0))
+// aheadQueue bounds the frames that wait to be decoded ahead, for all readers of
+// a repository. What does not find a place is decoded when it is read.
+const aheadQueue = 128
+
+// An aheadFrame is a frame that is to be decoded ahead.
+type aheadFrame struct {
+	id    pack.ID
+	frame pack.Frame
+}
+
+// decodeAhead has a frame decoded into the cache, if there is a place in the
+// queue. The goroutines that do it, one a core, start with the first frame and
+// end when the store is closed.
+func (s *packStore) decodeAhead(f aheadFrame) bool {
+	s.startAhead.Do(func() {
+		for range runtime.GOMAXPROCS(0) {
+			go func() {
+				for {
+					select {
+					case f := <-s.ahead:
+						_, _ = s.frame(f.id, f.frame) // what goes wrong comes up when the bytes are read
+					case <-s.closed:
+						return
+					}
+				}
+			}()
+		}
+	})
+	select {
+	case s.ahead <- f:
+		return true
+	default:
+		return false
+	}
+}
 
 // A Reader is what one open handle reads a file through: ReadAt is the file's,
 // but it notices when the file is read in sequence, and has the next frames
@@ -68,7 +102,7 @@ func (r *Reader) note(off, n int64) (from, to int64) {
 }
 
 // prefetch has the frames of a stretch decoded into the cache. It does not wait
-// for them. What goes wrong here comes up when the bytes are read.
+// for them.
 func (f *File) prefetch(from, to int64) {
 	packs := f.set.repo.packs
 	bs := f.blockSize()
@@ -85,13 +119,10 @@ func (f *File) prefetch(from, to int64) {
 		if err != nil {
 			return
 		}
-		id := f.set.file.packs[s.pack]
-		if !packs.cached(id, fr) {
-			go func() {
-				aheadSlots <- struct{}{}
-				defer func() { <-aheadSlots }()
-				_, _ = packs.frame(id, fr)
-			}()
+		if id := f.set.file.packs[s.pack]; !packs.cached(id, fr) {
+			if !packs.decodeAhead(aheadFrame{id, fr}) {
+				return
+			}
 			frames++
 		}
 		from = s.block*bs + n
