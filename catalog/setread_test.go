@@ -220,9 +220,14 @@ func TestSealedForged(t *testing.T) {
 	good := FileInfo{Path: "/a", BlockSize: 512, Size: 2 * 512 * PageBlocks}
 	with := func(edit func(*FileInfo)) *SetInfo { f := good; edit(&f); return &SetInfo{Files: []FileInfo{f}} }
 	set := with(func(*FileInfo) {})
-	pages := slices.Concat(pageRecord(pageOf(run{PageBlocks, 0, 0}), 0), pageRecord(pageOf(run{PageBlocks, 0, 0}), 1))
-	n := uint32(len(pages) / 2)
-	at := int64(setHeaderSize)
+	one := pageOf(run{PageBlocks, 0, 0}).encode(nil)
+	other := func(kind byte, file uint32) []byte {
+		return appendRecord(nil, record{kind: kind, raw: uint32(len(one)), file: file, number: 1}, one)
+	}
+	pages := slices.Concat(pageRecord(pageOf(run{PageBlocks, 0, 0}), 0), other(kindPage, 0), other(kindIndex, 0), other(kindPage, 1))
+	n := uint32(len(pages) / 4)
+	at, others := int64(setHeaderSize), int64(setHeaderSize)+2*int64(n)
+	const indexSize = recordHeaderSize + 2*indexEntrySize // of two pages
 	places := []pagePlace{{at, n}, {at + int64(n), n}}
 	index := at + int64(len(pages))
 	tests := []struct {
@@ -232,6 +237,7 @@ func TestSealedForged(t *testing.T) {
 		page   int // the first that cannot be read
 	}{
 		{"Good", places, metaRecord{set, []int64{index}}, 2},
+		{"MetaOfAnotherKind", places, metaRecord{set, []int64{index}}, metaOnly},
 		{"NoSet", places, metaRecord{nil, nil}, metaOnly},
 		{"NoIndex", places, metaRecord{set, nil}, metaOnly},
 		{"NotJSON", places, "{", metaOnly},
@@ -254,6 +260,12 @@ func TestSealedForged(t *testing.T) {
 		{"PlaceZeroLength", []pagePlace{places[0], {at, 0}}, metaRecord{set, []int64{index}}, 1},
 		{"PlaceOfAnotherPage", []pagePlace{places[0], places[0]}, metaRecord{set, []int64{index}}, 1},
 		{"PlaceOfAnotherKind", []pagePlace{places[0], {index, recordHeaderSize + 2*indexEntrySize}}, metaRecord{set, []int64{index}}, 1},
+		{"PlaceWithoutLength", []pagePlace{places[0], {at + int64(n), 0}}, metaRecord{set, []int64{index}}, 1},
+		{"PageOfAnotherKind", []pagePlace{places[0], {others, n}}, metaRecord{set, []int64{index}}, 1},
+		{"PageOfAnotherFile", []pagePlace{places[0], {others + int64(n), n}}, metaRecord{set, []int64{index}}, 1},
+		{"IndexOfAnotherKind", places, metaRecord{set, []int64{index + 1*indexSize}}, 0},
+		{"IndexOfAnotherFile", places, metaRecord{set, []int64{index + 2*indexSize}}, 0},
+		{"IndexOfAnotherGroup", places, metaRecord{set, []int64{index + 3*indexSize}}, 0},
 		{"PlaceMissing", places[:1], metaRecord{set, []int64{index}}, 1},
 	}
 	open := setOpener(t)
@@ -265,11 +277,18 @@ func TestSealedForged(t *testing.T) {
 				entries = binary.LittleEndian.AppendUint64(entries, uint64(p.offset))
 				entries = binary.LittleEndian.AppendUint32(entries, p.length)
 			}
-			b = appendRecord(b, record{kind: kindIndex, raw: uint32(len(entries))}, entries)
+			for _, r := range []record{{kind: kindIndex}, {kind: kindPage}, {kind: kindIndex, file: 1}, {kind: kindIndex, number: 1}} {
+				r.raw = uint32(len(entries))
+				b = appendRecord(b, r, entries)
+			}
 			footer := setFooter{table: int64(len(b))}
 			b = appendRecord(b, record{kind: kindTable, raw: 16}, make([]byte, 16))
 			footer.meta = int64(len(b))
-			b = footer.append(append(b, jsonRecord(t, kindMeta, tt.meta)...))
+			kind := byte(kindMeta)
+			if tt.name == "MetaOfAnotherKind" {
+				kind = kindBegin
+			}
+			b = footer.append(append(b, jsonRecord(t, kind, tt.meta)...))
 			s, err := open(b, "x.set")
 			if tt.page == metaOnly {
 				if e, ok := errors.AsType[*CorruptError](err); !ok || e.Offset != footer.meta {
@@ -290,6 +309,29 @@ func TestSealedForged(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestPagesOf(t *testing.T) {
+	tests := []struct {
+		size          int64
+		blockSize     int32
+		blocks, pages int64
+	}{
+		{0, 8192, 0, 0},
+		{1, 8192, 1, 1},
+		{8192, 8192, 1, 1},
+		{8193, 8192, 2, 1},
+		{PageBlocks * 8192, 8192, PageBlocks, 1},
+		{PageBlocks*8192 + 1, 8192, PageBlocks + 1, 2},
+		{2 * PageBlocks, 1, 2 * PageBlocks, 2},
+		{maxFileSize, 65536, 1<<47 - 1, 1 << 35},
+		{maxFileSize, 1, maxFileSize, (maxFileSize + PageBlocks - 1) / PageBlocks},
+	}
+	for _, tt := range tests {
+		if b, p := blocksOf(tt.size, tt.blockSize), pagesOf(tt.size, tt.blockSize); b != tt.blocks || p != tt.pages {
+			t.Errorf("%d bytes in blocks of %d are %d blocks, %d pages, want %d, %d", tt.size, tt.blockSize, b, p, tt.blocks, tt.pages)
+		}
 	}
 }
 
