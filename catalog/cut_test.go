@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"datfs/catalog/pack"
 )
@@ -55,7 +56,7 @@ func (s *pieceSource) Next(buf []byte) (int, int64, error) {
 // word.
 func cutBlocks(t *testing.T, ws *workers, src Source, blockSize int) ([]block, error) {
 	t.Helper()
-	c := &cutter{src: src, blockSize: blockSize, workers: ws, free: make(chan []byte, 2), out: make(chan *chunk, 1)}
+	c := &cutter{src: src, blockSize: blockSize, workers: ws, free: make(chan []byte, 2), out: make(chan *piece, 1)}
 	for range cap(c.free) {
 		c.free <- alignedBuffer()
 	}
@@ -145,15 +146,15 @@ func TestCut(t *testing.T) {
 		{"OnlyShortHole", make([]byte, 10), []piece{hole(10)}},
 		{"HoleAtTheEnd", append(bytes.Clone(dense[:700]), make([]byte, 1000)...), []piece{data(700), hole(1000)}},
 		{"HoleAtTheStart", append(make([]byte, 1000), dense[:700]...), []piece{hole(1000), data(700)}},
-		{"HoleLongerThanABuffer", append(make([]byte, 3*chunkSize+10), dense...), []piece{hole(3*chunkSize + 10)}},
-		{"DataLongerThanABuffer", blocks(3*chunkSize/bs, bs, 2)[:3*chunkSize-77], []piece{data(77)}},
+		{"HoleLongerThanABuffer", append(make([]byte, 3*pieceSize+10), dense...), []piece{hole(3*pieceSize + 10)}},
+		{"DataLongerThanABuffer", blocks(3*pieceSize/bs, bs, 2)[:3*pieceSize-77], []piece{data(77)}},
 	}
 	ws := cutWorkers(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := cutBlocks(t, ws, &pieceSource{data: tt.data, pieces: tt.pieces}, bs)
 			if !errors.Is(err, io.EOF) {
-				t.Errorf("the last chunk has %v", err)
+				t.Errorf("the last piece has %v", err)
 			}
 			checkBlocks(t, got, tt.data, bs)
 		})
@@ -186,7 +187,7 @@ func FuzzCut(f *testing.F) {
 		data := src.data
 		got, err := cutBlocks(t, ws, src, blockSize)
 		if !errors.Is(err, io.EOF) {
-			t.Errorf("the last chunk has %v", err)
+			t.Errorf("the last piece has %v", err)
 		}
 		checkBlocks(t, got, data, blockSize)
 	})
@@ -238,7 +239,7 @@ func TestStorePieces(t *testing.T) {
 // part of the set, and what the set needs for others has come back.
 func TestStoreFails(t *testing.T) {
 	const bs = 8192
-	data := blocks(2000, bs, 1) // four chunks
+	data := blocks(2000, bs, 1) // four pieces
 	errDisk := errors.New("bad sector")
 	good := testFile{"/good", bs, blocks(100, bs, 2)}
 	tests := []struct {
@@ -282,8 +283,8 @@ func TestStoreFails(t *testing.T) {
 			if _, ok := errors.AsType[*RepositoryError](err); ok {
 				t.Errorf("%v is not the repository's", err)
 			}
-			if len(w.free) != chunkCount {
-				t.Errorf("%d of %d buffers came back", len(w.free), chunkCount)
+			if len(w.free) != pieceCount {
+				t.Errorf("%d of %d buffers came back", len(w.free), pieceCount)
 			}
 			info := FileInfo{Path: good.path, Section: SectionDatabases, BlockSize: bs}
 			if _, err := w.Store(t.Context(), info, FromReader(bytes.NewReader(good.data)), nil); err != nil {
@@ -310,6 +311,7 @@ func TestFromReader(t *testing.T) {
 		{"Empty", bytes.NewReader(nil), "", io.EOF},
 		{"Short", bytes.NewReader([]byte("abc")), "abc", io.EOF},
 		{"Full", bytes.NewReader([]byte("abcdefgh")), "abcdefgh", io.EOF},
+		{"OneMore", bytes.NewReader([]byte("abcdefghi")), "abcdefghi", io.EOF},
 		{"Fails", io.MultiReader(bytes.NewReader([]byte("abcde")), failingReader{errDisk}), "", errDisk},
 		{"EndsUnexpectedly", failingReader{io.ErrUnexpectedEOF}, "", io.ErrUnexpectedEOF},
 	}
@@ -335,6 +337,16 @@ func TestFromReader(t *testing.T) {
 				t.Errorf("read %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// Direct I/O needs the alignment that Source promises.
+func TestAlignedBuffer(t *testing.T) {
+	for range 10 {
+		b := alignedBuffer()
+		if len(b) != pieceSize || uintptr(unsafe.Pointer(&b[0]))%4096 != 0 {
+			t.Errorf("%d bytes at %p", len(b), &b[0])
+		}
 	}
 }
 

@@ -163,6 +163,16 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+func TestAmbiguous(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e", "f", "g"}
+	for n, want := range map[int]string{2: "a, b", 5: "a, b, c, d, e", 7: "a, b, c, d, e, and 2 more"} {
+		err := ambiguous("x", slices.Clone(names[:n]))
+		if !errors.Is(err, ErrAmbiguous) || !strings.HasSuffix(err.Error(), ": "+want) {
+			t.Errorf("%d names: %v", n, err)
+		}
+	}
+}
+
 // A set that cannot be read is not passed over for another.
 func TestResolveDamaged(t *testing.T) {
 	dir := t.TempDir()

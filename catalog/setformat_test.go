@@ -232,6 +232,7 @@ func writeGoldenSet(t *testing.T, dir string) (name string) {
 	set, file := goldenInfo()
 	begun := *set
 	begun.Files, begun.State, begun.Finished, begun.Problems = []FileInfo{}, StateRunning, time.Time{}, nil
+	begun.Databases, begun.Bytes, begun.ZeroBytes, begun.NewBytes, begun.StoredBytes = 0, 0, 0, 0, 0
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -256,6 +257,8 @@ func writeGoldenSet(t *testing.T, dir string) (name string) {
 		if i == 1 { // a checkpoint came in the middle of it
 			l.interim(0, p[:1])
 		}
+		l.interim(0, nil) // or between pages, or in a hole: there is nothing to tell
+		l.interim(0, pageOf(run{7, hole, 0}))
 		l.page(0, p)
 	}
 	check(l.fileEnd(0, file))
@@ -308,6 +311,9 @@ func TestGoldenSet(t *testing.T) {
 	}
 	if len(s.info.Files) != 1 {
 		t.Fatalf("partial set has %d files", len(s.info.Files))
+	}
+	if i := s.info; i.Databases != 1 || i.Bytes != file.Size || i.ZeroBytes != 8192 || i.NewBytes != 81920 || i.StoredBytes != 40000 {
+		t.Errorf("sums of the partial set are %+v", i)
 	}
 	checkInfoEqual(t, &SetInfo{Files: s.info.Files}, &SetInfo{Files: []FileInfo{*file}})
 	checkGoldenPages(t, s)
