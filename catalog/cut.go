@@ -9,11 +9,11 @@ import (
 	"datfs/catalog/pack"
 )
 
-// chunkSize is how much is asked of a source at a time, in bytes. Large, so
+// strokeSize is how much is asked of a source at a time, in bytes. Large, so
 // that a disk is read in long strokes; four of them are in memory.
 const (
-	chunkSize  = 4 << 20
-	chunkCount = 4
+	strokeSize  = 4 << 20
+	strokeCount = 4
 )
 
 // A Source yields the bytes of a file, from its start.
@@ -39,24 +39,24 @@ func (s readerSource) Next(buf []byte) (int, int64, error) {
 	return n, 0, err
 }
 
-// alignedBuffer returns a buffer of a chunk whose memory is aligned to 4 KiB.
+// alignedBuffer returns a buffer of a stroke whose memory is aligned to 4 KiB.
 func alignedBuffer() []byte {
 	const align = 4096
-	b := make([]byte, chunkSize+align)
+	b := make([]byte, strokeSize+align)
 	skip := align - int(uintptr(unsafe.Pointer(&b[0]))%align)
-	return b[skip:][:chunkSize]
+	return b[skip:][:strokeSize]
 }
 
-// A block is a block of a chunk with what the workers found out.
+// A block is a block of a stroke with what the workers found out.
 type block struct {
 	data []byte
 	zero bool
 	id   pack.BlockID // unless zero
 }
 
-// A chunk is a stretch of a file, cut into blocks: some with bytes, then a
+// A stroke is a stretch of a file, cut into blocks: some with bytes, then a
 // number of zero blocks that the source skipped.
-type chunk struct {
+type stroke struct {
 	buf    []byte
 	blocks []block
 	holes  int64         // zero blocks after the blocks
@@ -64,39 +64,39 @@ type chunk struct {
 	done   chan struct{} // closed when all blocks have their IDs
 }
 
-// A cutter reads a source, cuts it into blocks and hands the chunks, in order,
+// A cutter reads a source, cuts it into blocks and hands the strokes, in order,
 // to whoever reads out. The IDs are computed by the workers meanwhile.
 type cutter struct {
 	src       Source
 	blockSize int
 	workers   *workers
 	free      chan []byte
-	out       chan *chunk
+	out       chan *stroke
 	carry     []byte // the beginning of a block whose rest is still to come
 }
 
 // run cuts until the source ends or fails, or ctx does; then it closes out. The
-// last chunk has the reason.
+// last stroke has the reason.
 func (c *cutter) run(ctx context.Context) {
 	defer close(c.out)
 	for {
-		ch := &chunk{done: make(chan struct{})}
+		s := &stroke{done: make(chan struct{})}
 		select {
-		case ch.buf = <-c.free:
+		case s.buf = <-c.free:
 		case <-ctx.Done():
 			return
 		}
-		c.fill(ch)
-		last := ch.err != nil // ch is the reader's once it is sent
+		c.fill(s)
+		last := s.err != nil // s is the reader's once it is sent
 		c.workers.do(func(w *worker) {
-			w.identify(ch.blocks)
-			close(ch.done)
+			w.identify(s.blocks)
+			close(s.done)
 		})
 		select {
-		case c.out <- ch:
+		case c.out <- s:
 		case <-ctx.Done():
-			<-ch.done
-			c.free <- ch.buf
+			<-s.done
+			c.free <- s.buf
 			return
 		}
 		if last {
@@ -105,28 +105,28 @@ func (c *cutter) run(ctx context.Context) {
 	}
 }
 
-// fill reads a chunk and cuts it.
-func (c *cutter) fill(ch *chunk) {
-	n, skipped, err := c.src.Next(ch.buf)
-	c.cut(ch, ch.buf[:n])
+// fill reads a stroke and cuts it.
+func (c *cutter) fill(s *stroke) {
+	n, skipped, err := c.src.Next(s.buf)
+	c.cut(s, s.buf[:n])
 	if skipped > 0 && len(c.carry) > 0 {
 		k := min(skipped, int64(c.blockSize-len(c.carry)))
-		c.cut(ch, make([]byte, k))
+		c.cut(s, make([]byte, k))
 		skipped -= k
 	}
 	if skipped > 0 {
-		ch.holes = skipped / int64(c.blockSize)
+		s.holes = skipped / int64(c.blockSize)
 		c.carry = make([]byte, skipped%int64(c.blockSize), c.blockSize)
 	}
 	if errors.Is(err, io.EOF) && len(c.carry) > 0 {
-		ch.blocks = append(ch.blocks, block{data: c.carry}) // the file's short last block
+		s.blocks = append(s.blocks, block{data: c.carry}) // the file's short last block
 		c.carry = nil
 	}
-	ch.err = err
+	s.err = err
 }
 
 // cut cuts data, which goes on where the last data ended.
-func (c *cutter) cut(ch *chunk, data []byte) {
+func (c *cutter) cut(s *stroke, data []byte) {
 	if len(c.carry) > 0 {
 		k := min(len(data), c.blockSize-len(c.carry))
 		c.carry = append(c.carry, data[:k]...)
@@ -134,14 +134,14 @@ func (c *cutter) cut(ch *chunk, data []byte) {
 		if len(c.carry) < c.blockSize {
 			return
 		}
-		ch.blocks = append(ch.blocks, block{data: c.carry})
+		s.blocks = append(s.blocks, block{data: c.carry})
 		c.carry = nil
 	}
-	if ch.blocks == nil {
-		ch.blocks = make([]block, 0, len(data)/c.blockSize+2)
+	if s.blocks == nil {
+		s.blocks = make([]block, 0, len(data)/c.blockSize+2)
 	}
 	for len(data) >= c.blockSize {
-		ch.blocks = append(ch.blocks, block{data: data[:c.blockSize]})
+		s.blocks = append(s.blocks, block{data: data[:c.blockSize]})
 		data = data[c.blockSize:]
 	}
 	if len(data) > 0 { // the buffer is used again before the rest comes

@@ -56,7 +56,7 @@ func (s *pieceSource) Next(buf []byte) (int, int64, error) {
 // word.
 func cutBlocks(t *testing.T, ws *workers, src Source, blockSize int) ([]block, error) {
 	t.Helper()
-	c := &cutter{src: src, blockSize: blockSize, workers: ws, free: make(chan []byte, 2), out: make(chan *piece, 1)}
+	c := &cutter{src: src, blockSize: blockSize, workers: ws, free: make(chan []byte, 2), out: make(chan *stroke, 1)}
 	for range cap(c.free) {
 		c.free <- alignedBuffer()
 	}
@@ -146,8 +146,8 @@ func TestCut(t *testing.T) {
 		{"OnlyShortHole", make([]byte, 10), []piece{hole(10)}},
 		{"HoleAtTheEnd", append(bytes.Clone(dense[:700]), make([]byte, 1000)...), []piece{data(700), hole(1000)}},
 		{"HoleAtTheStart", append(make([]byte, 1000), dense[:700]...), []piece{hole(1000), data(700)}},
-		{"HoleLongerThanABuffer", append(make([]byte, 3*pieceSize+10), dense...), []piece{hole(3*pieceSize + 10)}},
-		{"DataLongerThanABuffer", blocks(3*pieceSize/bs, bs, 2)[:3*pieceSize-77], []piece{data(77)}},
+		{"HoleLongerThanABuffer", append(make([]byte, 3*strokeSize+10), dense...), []piece{hole(3*strokeSize + 10)}},
+		{"DataLongerThanABuffer", blocks(3*strokeSize/bs, bs, 2)[:3*strokeSize-77], []piece{data(77)}},
 	}
 	ws := cutWorkers(t)
 	for _, tt := range tests {
@@ -283,8 +283,8 @@ func TestStoreFails(t *testing.T) {
 			if _, ok := errors.AsType[*RepositoryError](err); ok {
 				t.Errorf("%v is not the repository's", err)
 			}
-			if len(w.free) != pieceCount {
-				t.Errorf("%d of %d buffers came back", len(w.free), pieceCount)
+			if len(w.free) != strokeCount {
+				t.Errorf("%d of %d buffers came back", len(w.free), strokeCount)
 			}
 			info := FileInfo{Path: good.path, Section: SectionDatabases, BlockSize: bs}
 			if _, err := w.Store(t.Context(), info, FromReader(bytes.NewReader(good.data)), nil); err != nil {
@@ -344,7 +344,7 @@ func TestFromReader(t *testing.T) {
 func TestAlignedBuffer(t *testing.T) {
 	for range 10 {
 		b := alignedBuffer()
-		if len(b) != pieceSize || uintptr(unsafe.Pointer(&b[0]))%4096 != 0 {
+		if len(b) != strokeSize || uintptr(unsafe.Pointer(&b[0]))%4096 != 0 {
 			t.Errorf("%d bytes at %p", len(b), &b[0])
 		}
 	}

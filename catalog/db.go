@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -34,7 +35,8 @@ const lockWait = 2 * time.Minute
 // nightly backup out. Opening takes less than a millisecond.
 type db struct {
 	path string
-	mu   sync.RWMutex // bbolt's file lock counts open files, not processes, and polls
+	mu   sync.RWMutex          // bbolt's file lock counts open files, not processes, and polls
+	bad  atomic.Pointer[error] // what is wrong, once bbolt has panicked
 }
 
 // A txn is one transaction on catalog.db, with typed buckets. Slices that bbolt
@@ -54,8 +56,10 @@ func (d *db) view(fn func(txn) error) error { return d.run(true, false, fn) }
 func (d *db) update(fn func(txn) error) error { return d.run(false, false, fn) }
 
 // run opens catalog.db, runs fn in a transaction and closes it again. bbolt has
-// no sums for its pages, and what it makes of damaged ones is a panic or a
-// fault: both become a CorruptError.
+// no sums for its pages. What it makes of damaged ones is, mostly, a panic or a
+// fault, and both become a CorruptError. It then still holds its locks, and
+// closing it would wait for them for ever: it is left as it is, and catalog.db
+// is not used any more by this process.
 func (d *db) run(readOnly, create bool, fn func(txn) error) (err error) {
 	if readOnly {
 		d.mu.RLock()
@@ -63,6 +67,9 @@ func (d *db) run(readOnly, create bool, fn func(txn) error) (err error) {
 	} else {
 		d.mu.Lock()
 		defer d.mu.Unlock()
+	}
+	if bad := d.bad.Load(); bad != nil {
+		return *bad
 	}
 	opts := *bbolt.DefaultOptions
 	opts.ReadOnly, opts.Timeout, opts.FreelistType = readOnly, lockWait, bbolt.FreelistMapType
@@ -76,6 +83,8 @@ func (d *db) run(readOnly, create bool, fn func(txn) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = d.corrupt(fmt.Errorf("%v", p))
+			d.bad.Store(&err)
+			return
 		}
 		if b != nil {
 			err = errors.Join(err, b.Close())
@@ -210,13 +219,30 @@ func (t txn) eachPack(fn func(pack.ID, packRecord) error) error {
 	})
 }
 
-// check runs bbolt's own check of the file's structure.
+// check reads all that the catalog has, so that damage comes up. (bbolt's own
+// check runs in a goroutine of its own, where a fault ends the program.)
 func (t txn) check() error {
-	var first error
-	for err := range t.tx.Check() { // it must be drained
-		if first == nil {
-			first = err
+	most := t.tx.Size() / minEntry
+	for _, name := range [][]byte{packsBucket, numbersBucket, hooksBucket} {
+		var prev []byte
+		n := int64(0)
+		err := t.tx.Bucket(name).ForEach(func(k, v []byte) error {
+			if n++; n > most {
+				return fmt.Errorf("bucket %q has more entries than fit into the file", name)
+			}
+			if prev != nil && bytes.Compare(prev, k) >= 0 || v == nil {
+				return fmt.Errorf("bucket %q: key %x after %x", name, k, prev)
+			}
+			prev = k
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return first
+	return nil
 }
+
+// minEntry is the least that an entry takes in catalog.db, in bytes: bbolt's 16,
+// key and value.
+const minEntry = 16 + 4 + 16

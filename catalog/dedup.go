@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"maps"
+
 	"datfs/catalog/pack"
 )
 
@@ -59,15 +61,15 @@ type placer struct {
 	next        int64   // number of the next block
 	last        address // of the last block that was found
 	lastOK      bool
-	known       []address // of the current chunk's blocks, from the first pass
+	known       []address // of the current stroke's blocks, from the first pass
 	found       []bool
 	zero, fresh int64 // bytes
 }
 
-// place calls put with the address of each block of the chunk, or with isHole.
+// place calls put with the address of each block of the stroke, or with isHole.
 // It goes through them twice: the second time with what the catalog says of the
 // hooks among those that are not where the base has them, so that catalog.db is
-// opened once a chunk at most.
+// opened once a stroke at most.
 func (p *placer) place(blocks []block, put func(a address, isHole bool)) error {
 	p.known, p.found = grow(p.known, len(blocks)), grow(p.found, len(blocks))
 	var hooks []pack.BlockID
@@ -216,7 +218,10 @@ func (d *dedup) store(b *block, file int) (address, error) {
 		return address{}, err
 	}
 	a := address{d.slot(p.id), ordinal}
-	d.open[a.slot] = p
+	if d.open[a.slot] == nil {
+		maps.DeleteFunc(d.open, func(_ uint32, p *newPack) bool { return p.published.Load() })
+		d.open[a.slot] = p
+	}
 	d.recent.put(b.id, a)
 	return a, nil
 }

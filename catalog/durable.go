@@ -28,13 +28,13 @@ func (d *disk) did(step, name string) {
 // mkdir makes the directory name, if there is none, and makes that durable.
 func (d *disk) mkdir(name string) error {
 	err := os.Mkdir(d.path(name), 0o700)
-	if errors.Is(err, os.ErrExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	d.did("mkdir", name)
+	if err == nil {
+		d.did("mkdir", name)
+	}
+	// Also if it was there: who made it may have been killed before this.
 	return d.syncDir(filepath.Dir(name))
 }
 

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"datfs/catalog/pack"
@@ -24,16 +25,21 @@ func newPackEntry(id pack.ID, size int64, footer pack.Footer) packEntry {
 	return packEntry{id: id, rec: packRecord{size: size, raw: footer.RawBytes, ordinals: footer.Ordinals, present: footer.Present}}
 }
 
-// enterPacks enters published packs (I1) into the catalog, in one transaction.
-// All hooks are put in the order of their IDs: bbolt is several times faster
-// with sorted keys.
+// enterSlice is how many hooks are put in one transaction.
+const enterSlice = 32 << 10
+
+// A numberedHook is a hook with the number of its pack.
+type numberedHook struct {
+	hook
+	number uint32
+}
+
+// enterPacks enters published packs (I1) into the catalog, then their hooks in
+// the order of their IDs: bbolt is several times faster with sorted keys, and a
+// transaction then touches neighbouring pages only, which bounds its memory.
 func (r *Repository) enterPacks(entries ...packEntry) error {
-	type numbered struct {
-		hook
-		number uint32
-	}
+	var hooks []numberedHook
 	err := r.db.update(func(t txn) error {
-		var hooks []numbered
 		for _, e := range entries {
 			number, isNew, err := t.addPack(e.id, e.rec)
 			if err != nil {
@@ -41,23 +47,51 @@ func (r *Repository) enterPacks(entries ...packEntry) error {
 			}
 			for _, h := range e.hooks {
 				if isNew {
-					hooks = append(hooks, numbered{h, number})
+					hooks = append(hooks, numberedHook{h, number})
 				}
 			}
 		}
-		slices.SortFunc(hooks, func(a, b numbered) int { return bytes.Compare(a.id[:], b.id[:]) })
-		for _, h := range hooks {
-			if err := t.putHook(h.hook, h.number); err != nil {
-				return err
-			}
+		if len(hooks) > enterSlice {
+			return nil
 		}
-		return nil
+		return t.putHooks(hooks)
 	})
+	if len(hooks) > enterSlice {
+		err = errors.Join(err, r.enterHooks(hooks))
+	}
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		r.disk.did("catalog", packPath(e.id))
+	}
+	return nil
+}
+
+// enterHooks puts many hooks, a slice a transaction. A kill between two of them
+// leaves packs without all their hooks: some of their blocks may be stored once
+// more.
+func (r *Repository) enterHooks(hooks []numberedHook) error {
+	sortHooks(hooks)
+	for part := range slices.Chunk(hooks, enterSlice) {
+		if err := r.db.update(func(t txn) error { return t.putHooks(part) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortHooks(hooks []numberedHook) {
+	slices.SortFunc(hooks, func(a, b numberedHook) int { return bytes.Compare(a.id[:], b.id[:]) })
+}
+
+// putHooks records where hooks were stored last.
+func (t txn) putHooks(hooks []numberedHook) error {
+	sortHooks(hooks)
+	for _, h := range hooks {
+		if err := t.putHook(h.hook, h.number); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -38,6 +38,33 @@ var (
 	ErrShrank = errors.New("shrank while it was read")
 )
 
+// A SetError says of which set an error is.
+type SetError struct {
+	Name   SetName
+	Sealed bool // the set is final; otherwise it was cut off, or is still written
+	Err    error
+}
+
+func (e *SetError) Error() string { return fmt.Sprintf("set %v: %v", e.Name, e.Err) }
+
+// Unwrap returns the cause.
+func (e *SetError) Unwrap() error { return e.Err }
+
+// SetErrors returns the errors of single sets in what Repository.Sets returned.
+func SetErrors(err error) []*SetError {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Sets returns it bare
+	if !ok {
+		return nil
+	}
+	var out []*SetError
+	for _, e := range joined.Unwrap() {
+		if s, ok := errors.AsType[*SetError](e); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // A CorruptError says where the damage is. It matches ErrCorrupt.
 type CorruptError struct {
 	Path   string // of the damaged file, relative to the repository

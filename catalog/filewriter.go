@@ -31,7 +31,7 @@ func (w *SetWriter) newFileWriter(info FileInfo) (*fileWriter, error) {
 	if info.BlockSize < 1 || info.BlockSize > DefaultBlockSize {
 		return nil, fmt.Errorf("store %s: block size %d", info.Path, info.BlockSize)
 	}
-	info.Size, info.RawPath = 0, rawPath(info.Path)
+	info.Size, info.RawPath, info.ModTime = 0, rawPath(info.Path), w.storable(info.Path, info.ModTime)
 	fw := &fileWriter{w: w, info: info, number: uint32(len(w.info.Files)), packs: map[uint32]uint32{}, sum: newFileSum()}
 	fw.placer = &placer{d: w.dedup, file: w.begun, bases: w.bases(&info)}
 	w.begun++
@@ -45,17 +45,17 @@ func (w *SetWriter) newFileWriter(info FileInfo) (*fileWriter, error) {
 func (fw *fileWriter) copy(ctx context.Context, src Source) error {
 	cctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &cutter{src: src, blockSize: int(fw.info.BlockSize), workers: fw.w.workers, free: fw.w.free, out: make(chan *chunk, 1)}
+	c := &cutter{src: src, blockSize: int(fw.info.BlockSize), workers: fw.w.workers, free: fw.w.free, out: make(chan *stroke, 1)}
 	go c.run(cctx)
 	var end error
-	for ch := range c.out { // to the end in any case: the buffers must come back
-		<-ch.done
+	for s := range c.out { // to the end in any case: the buffers must come back
+		<-s.done
 		if end == nil {
-			if end = fw.take(ch); end != nil {
+			if end = fw.take(s); end != nil {
 				cancel()
 			}
 		}
-		fw.w.free <- ch.buf
+		fw.w.free <- s.buf
 	}
 	if end == nil {
 		return ctx.Err()
@@ -66,32 +66,32 @@ func (fw *fileWriter) copy(ctx context.Context, src Source) error {
 	return end
 }
 
-// take stores a chunk. It returns io.EOF after the last one.
-func (fw *fileWriter) take(ch *chunk) error {
-	if ch.err != nil && !errors.Is(ch.err, io.EOF) {
-		return ch.err
+// take stores a stroke. It returns io.EOF after the last one.
+func (fw *fileWriter) take(s *stroke) error {
+	if s.err != nil && !errors.Is(s.err, io.EOF) {
+		return s.err
 	}
-	if err := fw.chunk(ch); err != nil {
+	if err := fw.store(s); err != nil {
 		return &RepositoryError{err}
 	}
-	if ch.err != nil {
+	if s.err != nil {
 		return io.EOF
 	}
 	return nil
 }
 
-func (fw *fileWriter) chunk(ch *chunk) error {
-	if err := fw.place(ch.blocks, fw.put); err != nil {
+func (fw *fileWriter) store(s *stroke) error {
+	if err := fw.place(s.blocks, fw.put); err != nil {
 		return err
 	}
 	var bytes int64
-	for i := range ch.blocks {
-		bytes += int64(len(ch.blocks[i].data))
-		fw.sum.write(ch.blocks[i].data)
+	for i := range s.blocks {
+		bytes += int64(len(s.blocks[i].data))
+		fw.sum.write(s.blocks[i].data)
 	}
-	if ch.holes > 0 {
-		n := ch.holes * int64(fw.info.BlockSize)
-		fw.holes(ch.holes)
+	if s.holes > 0 {
+		n := s.holes * int64(fw.info.BlockSize)
+		fw.holes(s.holes)
 		fw.sum.zeros(n)
 		bytes += n
 	}
@@ -153,7 +153,11 @@ func (fw *fileWriter) end() error {
 // giveUp ends the file before its end. If it is the whole set that ends here,
 // what there is of the file stays for the next backup to compare with.
 func (fw *fileWriter) giveUp(ctx context.Context, err error) {
-	if _, ok := errors.AsType[*RepositoryError](err); ok || ctx.Err() != nil {
+	re, ok := errors.AsType[*RepositoryError](err)
+	if ok {
+		fw.w.failed = re
+	}
+	if ok || ctx.Err() != nil {
 		fw.w.log.interim(fw.number, fw.page)
 		return
 	}

@@ -75,7 +75,11 @@ func (f *File) Reader() *Reader { return &Reader{f: f} }
 // ReadAt implements io.ReaderAt, see File.ReadAt.
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	if from, to := r.note(off, int64(len(p))); from < to {
-		r.f.prefetch(from, to)
+		if reached := r.f.prefetch(from, to); reached < to {
+			r.mu.Lock()
+			r.ahead = min(r.ahead, reached) // the rest is for the next read to ask for
+			r.mu.Unlock()
+		}
 	}
 	return r.f.ReadAt(p, off)
 }
@@ -102,14 +106,14 @@ func (r *Reader) note(off, n int64) (from, to int64) {
 }
 
 // prefetch has the frames of a stretch decoded into the cache. It does not wait
-// for them.
-func (f *File) prefetch(from, to int64) {
+// for them. It returns how far it came.
+func (f *File) prefetch(from, to int64) int64 {
 	packs := f.set.repo.packs
 	bs := f.blockSize()
 	for frames := 0; from < to && frames < maxAheadFrames; {
 		s, err := f.at(from / bs)
 		if err != nil {
-			return
+			return to // it comes up when the bytes are read
 		}
 		if s.pack == hole {
 			from = s.block*bs + f.stretchBytes(s)
@@ -117,14 +121,15 @@ func (f *File) prefetch(from, to int64) {
 		}
 		fr, _, n, err := f.locate(s)
 		if err != nil {
-			return
+			return to
 		}
 		if id := f.set.file.packs[s.pack]; !packs.cached(id, fr) {
 			if !packs.decodeAhead(aheadFrame{id, fr}) {
-				return
+				return from
 			}
 			frames++
 		}
 		from = s.block*bs + n
 	}
+	return from
 }

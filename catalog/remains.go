@@ -55,31 +55,52 @@ func (r *Repository) adoptPacks() error {
 	})
 }
 
-// adoptBatch is how many packs are entered in one transaction: some 50,000
-// hooks.
-const adoptBatch = 128
+// adoptHooks is how many hooks are gathered before they are entered, 32 bytes
+// each. The more there are, the nearer they lie to each other in the catalog,
+// and the fewer of its pages are touched again and again.
+const adoptHooks = 1 << 20
 
 // adopt enters packs into the catalog by what their own directories say. It
 // calls after with each pack and what went wrong with reading it, and ends if
 // that returns an error.
 func (r *Repository) adopt(ids []pack.ID, after func(pack.ID, error) error) error {
 	var entries []packEntry
+	hooks := 0
 	for i, id := range ids {
 		e, err := r.readEntry(id)
 		if err == nil {
 			entries = append(entries, e)
+			hooks += len(e.hooks)
 		}
 		if err := after(id, err); err != nil {
 			return err
 		}
-		if len(entries) == adoptBatch || i == len(ids)-1 {
+		if hooks >= adoptHooks || i == len(ids)-1 {
+			if err := r.syncPackDirs(entries); err != nil {
+				return err
+			}
 			if err := r.enterPacks(entries...); err != nil {
 				return err
 			}
-			entries = entries[:0]
+			entries, hooks = nil, 0
 		}
 	}
 	return nil
+}
+
+// syncPackDirs makes the names of packs durable before the catalog has them
+// (I1): who published them may have been killed before that.
+func (r *Repository) syncPackDirs(entries []packEntry) error {
+	dirs := map[string]bool{}
+	for _, e := range entries {
+		dirs[path.Dir(packPath(e.id))] = true
+	}
+	for dir := range dirs {
+		if err := r.disk.syncDir(dir); err != nil {
+			return err
+		}
+	}
+	return r.disk.syncDir(packsName)
 }
 
 // readEntry reads what the catalog should know of a pack.

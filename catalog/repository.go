@@ -69,25 +69,23 @@ func initialize(dir string, key pack.Key) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("init: %w", err)
 	}
-	ours := map[string]bool{lockName: true, catalogName: true, packsName: true, setsName: true, configName + ".tmp": true}
-	empty, err := emptyDir(dir, func(name string) bool { return ours[name] })
-	if err != nil {
-		return fmt.Errorf("init: %w", err)
-	}
-	if !empty {
-		return fmt.Errorf("init %s: %w", dir, ErrNotEmpty)
+	if err := checkUnused(dir); err != nil {
+		return fmt.Errorf("init %s: %w", dir, err)
 	}
 	d := disk{dir: dir}
-	for _, name := range []string{packsName, setsName} {
-		if err := d.mkdir(name); err != nil {
-			return fmt.Errorf("init: %w", err)
-		}
-	}
 	l, err := lockFile(d.path(lockName), Exclusive)
 	if err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	defer func() { _ = l.release() }()
+	if err := checkUnused(dir); err != nil { // another Init was faster
+		return fmt.Errorf("init %s: %w", dir, err)
+	}
+	for _, name := range []string{packsName, setsName} {
+		if err := d.mkdir(name); err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+	}
 	if err := (&db{path: d.path(catalogName)}).create(); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
@@ -97,10 +95,29 @@ func initialize(dir string, key pack.Key) error {
 	if err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	if err := d.replace(configName, append(b, '\n')); err != nil {
+	if err := errors.Join(d.replace(configName, append(b, '\n')), d.syncDir("..")); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return nil
+}
+
+// checkUnused returns ErrNotEmpty unless a directory is empty or holds only what
+// an interrupted Init leaves: nothing that was ever stored.
+func checkUnused(dir string) error {
+	inited := map[string]bool{lockName: true, catalogName: true, packsName: true, setsName: true, configName + ".tmp": true}
+	empty, err := emptyDir(dir, func(name string) bool { return inited[name] })
+	for _, name := range []string{packsName, setsName} {
+		if err == nil && empty {
+			empty, err = emptyDir(filepath.Join(dir, name), func(string) bool { return false })
+		}
+		if errors.Is(err, os.ErrNotExist) {
+			empty, err = true, nil
+		}
+	}
+	if err == nil && !empty {
+		return ErrNotEmpty
+	}
+	return err
 }
 
 // Open opens the repository in dir. It returns ErrNotRepository, ErrNewerFormat
@@ -130,6 +147,9 @@ func Open(dir string, mode LockMode) (*Repository, error) {
 
 func (r *Repository) readConfig() error {
 	b, err := os.ReadFile(r.disk.path(configName))
+	if errors.Is(err, os.ErrNotExist) && errors.Is(checkUnused(r.disk.dir), ErrNotEmpty) && r.looksUsed() {
+		return &CorruptError{Path: configName, Err: errors.New("the file is missing, but packs and sets are there: bring it back from a copy")}
+	}
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return ErrNotRepository
 	}
@@ -160,6 +180,16 @@ func (r *Repository) readConfig() error {
 		return fmt.Errorf("compression %q: %w", c.Compression, ErrNewerFormat)
 	}
 	return nil
+}
+
+// looksUsed reports whether the directory has what only a repository has.
+func (r *Repository) looksUsed() bool {
+	for _, name := range []string{packsName, setsName} {
+		if st, err := os.Stat(r.disk.path(name)); err != nil || !st.IsDir() {
+			return false
+		}
+	}
+	return true
 }
 
 // Close lets go of the lock and of all files.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -71,6 +72,9 @@ func (l *setLog) writeJSON(kind byte, file uint32, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
+	}
+	if len(b) > maxRecord {
+		return fmt.Errorf("write set file: metadata of %d bytes, at most %d can be read back: store fewer files in a set", len(b), maxRecord)
 	}
 	l.record(record{kind: kind, file: file}, b)
 	return nil
@@ -170,7 +174,7 @@ func (l *setLog) finish(info *SetInfo, final string) error {
 	}
 	l.write(footer.append(nil))
 	if err := l.w.Flush(); err != nil {
-		return fmt.Errorf("write set file: %w", err)
+		return errors.Join(fmt.Errorf("write set file: %w", err), l.f.Close())
 	}
 	return l.disk.publish(l.f, l.partial, final)
 }

@@ -37,7 +37,6 @@ func (s *setFile) readPartial() error {
 	}
 	p.endFile(nil)
 	s.info.State = StateInterrupted
-	s.info.Finished = s.info.Time
 	s.info.sumFiles()
 	if s.pages == nil {
 		s.pages = [][]pagePlace{}

@@ -14,12 +14,18 @@ import (
 // holds locked.
 const instanceLock = ".lock"
 
-// cachedInfo is what a listing keeps of a sealed set, which never changes (I2).
+// cachedInfo is what a listing keeps of a set file. A sealed one never changes
+// (I2).
 type cachedInfo struct {
 	info    *SetInfo
 	size    int64
 	modTime time.Time
+	read    time.Time
 }
+
+// partialAge is how old a listing's picture of a set may be that is still being
+// written: reading its file again each time would be work that grows with it.
+const partialAge = 5 * time.Second
 
 // A damagedSet is a set whose file cannot be read.
 type damagedSet struct {
@@ -30,8 +36,7 @@ type damagedSet struct {
 
 // Sets lists all sets, also running, interrupted and incomplete ones, by
 // instance, then time. A set file that cannot be read yields no entry but is
-// joined into the error, which then matches ErrCorrupt; the others are returned
-// all the same.
+// joined into the error, see SetErrors; the others are returned all the same.
 //
 // The list is read from sets/, the only truth, and not from catalog.db: a
 // damaged catalog never stands between a user and a restore.
@@ -42,7 +47,7 @@ func (r *Repository) Sets() ([]*SetInfo, error) {
 	}
 	var errs []error
 	for _, d := range damaged {
-		errs = append(errs, fmt.Errorf("set %v: %w", d.name, d.err))
+		errs = append(errs, &SetError{Name: d.name, Sealed: d.sealed, Err: d.err})
 	}
 	return sets, errors.Join(errs...)
 }
@@ -118,7 +123,11 @@ func (r *Repository) info(n setFileName) (*SetInfo, error) {
 	r.mu.Lock()
 	c, ok := r.infos[n.file]
 	r.mu.Unlock()
-	if !ok || c.size != st.Size() || !c.modTime.Equal(st.ModTime()) {
+	fresh := ok && c.size == st.Size() && c.modTime.Equal(st.ModTime())
+	if ok && !fresh && !n.sealed() && time.Since(c.read) < partialAge {
+		fresh = isLocked(r.disk.path(path.Join(setsName, n.set.Instance, instanceLock)))
+	}
+	if !fresh {
 		s, err := openSetFile(r.disk.dir, n.file, r.packs.dec)
 		if err != nil {
 			return nil, err
@@ -129,7 +138,7 @@ func (r *Repository) info(n setFileName) (*SetInfo, error) {
 		if s.info.SetName() != n.set {
 			return nil, s.damaged(0, fmt.Errorf("%w: it is of the set %v", errSetFile, s.info.SetName()))
 		}
-		c = cachedInfo{s.info, st.Size(), st.ModTime()}
+		c = cachedInfo{s.info, st.Size(), st.ModTime(), time.Now()}
 		r.mu.Lock()
 		r.infos[n.file] = c
 		r.mu.Unlock()
@@ -149,7 +158,7 @@ func (r *Repository) withLiveState(info *SetInfo, n setFileName) *SetInfo {
 		return info
 	}
 	names, err := r.setFiles(n.set.Instance)
-	if err != nil || names[len(names)-1].set != n.set {
+	if err != nil || len(names) == 0 || names[len(names)-1].set != n.set {
 		return info
 	}
 	live := *info

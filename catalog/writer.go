@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,10 +35,11 @@ type SetWriter struct {
 	dedup    *dedup
 	progress *Progress
 	baseSets map[SetName]*Set
-	free     chan []byte // buffers of chunks
+	free     chan []byte // buffers of strokes
 	begun    int         // files so far, also those dropped
 	accounts []int       // for each of info.Files: its number among those begun
 	ended    bool
+	failed   error // of the repository: nothing may be sealed any more
 }
 
 // A RepositoryError is an error of the repository itself (a full disk, damage)
@@ -98,12 +101,7 @@ func (w *SetWriter) prepare(dir string, opts BeginOptions) error {
 	if err != nil {
 		return err
 	}
-	for n := 1; ; n++ { // two sets in one second get different names
-		w.info.Name = nameAt(w.info.Time, n)
-		if !slices.ContainsFunc(known, func(k setFileName) bool { return k.set == w.Name() }) {
-			break
-		}
-	}
+	w.nameAfter(known)
 	w.name = path.Join(dir, w.info.Name)
 	if w.log, err = createSetLog(&r.disk, w.name+partialSuffix, w.info); err != nil {
 		return err
@@ -116,11 +114,30 @@ func (w *SetWriter) prepare(dir string, opts BeginOptions) error {
 	}
 	w.packer = startPacker(r, tempPrefix(opts.Instance), w.workers, opts.Progress)
 	w.dedup = newDedup(r, w.packer)
-	w.free = make(chan []byte, chunkCount)
-	for range chunkCount {
+	w.free = make(chan []byte, strokeCount)
+	for range strokeCount {
 		w.free <- alignedBuffer()
 	}
 	return nil
+}
+
+// nameAfter names the set by its time, but always after the newest one known: in
+// one second there may be two, and a clock that was set back must not make an
+// older set the latest.
+func (w *SetWriter) nameAfter(known []setFileName) {
+	w.info.Name = nameAt(w.info.Time, 1)
+	if len(known) == 0 {
+		return
+	}
+	newest := known[len(known)-1].set.Name
+	if compareNames(w.info.Name, newest) > 0 {
+		return
+	}
+	second, n, _ := splitName(newest)
+	if !strings.HasPrefix(w.info.Name, second) {
+		w.Fail(Problem{Error: fmt.Sprintf("the clock says %s, which is before the newest set %s: this one is named after that", w.info.Name, newest)})
+	}
+	w.info.Name = second + "-" + strconv.Itoa(n+1)
 }
 
 // Name returns the set's name.
@@ -129,7 +146,18 @@ func (w *SetWriter) Name() SetName { return w.info.SetName() }
 // AddDir records a directory above stored files.
 func (w *SetWriter) AddDir(d DirInfo) {
 	d.RawPath = rawPath(d.Path)
+	d.ModTime = w.storable(d.Path, d.ModTime)
 	w.info.Dirs = append(w.info.Dirs, d)
+}
+
+// storable returns a time that can be stored: RFC 3339 knows the years 0 to
+// 9999, file systems know more.
+func (w *SetWriter) storable(name string, t time.Time) time.Time {
+	if y := t.UTC().Year(); y >= 0 && y <= 9999 {
+		return t.UTC()
+	}
+	w.Fail(Problem{Path: name, Error: fmt.Sprintf("its modification time, %d seconds after 1970, cannot be kept; 1970 is stored", t.Unix())})
+	return time.Unix(0, 0).UTC()
 }
 
 // Fail records a problem. A fatal one makes the set incomplete (I6).
@@ -161,7 +189,8 @@ func (w *SetWriter) Store(ctx context.Context, info FileInfo, src Source, end fu
 		return info, err
 	}
 	if err := fw.end(); err != nil {
-		return info, &RepositoryError{err}
+		w.failed = &RepositoryError{err}
+		return info, w.failed
 	}
 	w.info.Files = append(w.info.Files, fw.info)
 	w.accounts = append(w.accounts, fw.file)
@@ -175,7 +204,7 @@ func (w *SetWriter) Seal(ctx context.Context) (*SetInfo, error) {
 	if w.ended {
 		return nil, ErrSealed
 	}
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(w.failed, ctx.Err()); err != nil {
 		return nil, err
 	}
 	if err := w.stop(); err != nil {

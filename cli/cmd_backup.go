@@ -90,8 +90,12 @@ func backupFiles(c *cli.Context, repo *catalog.Repository) error {
 	} else {
 		err = printBackup(c.App.Writer, datfsCommand(c), set, time.Since(start))
 	}
-	if set.State != catalog.StateComplete {
+	switch {
+	case set.State != catalog.StateComplete:
 		err = errors.Join(err, incompleteError(set))
+	case len(set.Problems) > 0:
+		err = errors.Join(err, warningErrorf("backup %s: the set is complete, but with %s: see above",
+			set.SetName(), count(len(set.Problems), "warning")))
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func TestExitCodeAndHint(t *testing.T) {
 		{"NotEmpty", catalog.ErrNotEmpty, 1, "empty or does not exist"},
 		{"NotFound", catalog.ErrNotFound, 1, ""},
 		{"Damage", fmt.Errorf("read: %w", damage), 1, "datfs verify"},
-		{"DamageBeforeItsCause", &catalog.CorruptError{Path: "config", Err: catalog.ErrNotRepository}, 1, "datfs verify"},
+		{"DamageBeforeItsCause", &catalog.CorruptError{Path: "packs/00/x.pack", Err: catalog.ErrNotRepository}, 1, "datfs verify"},
 		{"DamagedCatalog", &catalog.CorruptError{Path: "catalog.db", Err: errors.New("bad page")}, 1, "datfs rebuild"},
 		{"IncompleteSet", fmt.Errorf("restore: %w", dbback.ErrIncomplete), 1, "--allow-incomplete"},
 		{"RepositoryFull", &catalog.RepositoryError{Err: fmt.Errorf("write: %w", syscall.ENOSPC)}, 1, "repository's disk"},

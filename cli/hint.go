@@ -15,7 +15,8 @@ var hints = []struct {
 	matches func(error) bool
 	text    string
 }{
-	{catalogDamaged, "datfs rebuild makes catalog.db anew from packs/ and sets/, which hold everything"},
+	{damagedFile("config"), "config holds the key of the block IDs: bring it back from a copy of the repository, or of that file. Packs and sets are not touched"},
+	{damagedFile("catalog.db"), "datfs rebuild makes catalog.db anew from packs/ and sets/, which hold everything"},
 	{is(catalog.ErrCorrupt), "datfs verify lists everything that is damaged; all else can still be read and restored"},
 	{is(catalog.ErrNewerFormat), "it was written by a newer datfs; use that version or a later one. Nothing was changed"},
 	{is(catalog.ErrNotRepository), "datfs init DIR creates a repository; is the path right, and is its disk mounted?"},
@@ -45,9 +46,12 @@ func hintsFor(err error) []string {
 	return nil
 }
 
-func catalogDamaged(err error) bool {
-	c, ok := errors.AsType[*catalog.CorruptError](err)
-	return ok && c.Path == "catalog.db"
+// damagedFile matches damage of a single file of the repository.
+func damagedFile(name string) func(error) bool {
+	return func(err error) bool {
+		c, ok := errors.AsType[*catalog.CorruptError](err)
+		return ok && c.Path == name
+	}
 }
 
 func repositoryFull(err error) bool {

@@ -93,7 +93,10 @@ func (t *target) touch() error {
 func (t *target) update(ctx context.Context, f *RestoredFile) (zeros int64, err error) {
 	common := min(max(t.size, 0), t.info.Size)
 	if !t.dry && t.size != t.info.Size {
-		if err := errors.Join(t.touch(), t.f.Truncate(t.info.Size)); err != nil {
+		if err := t.touch(); err != nil { // the marker first: see touch
+			return 0, err
+		}
+		if err := t.f.Truncate(t.info.Size); err != nil {
 			return 0, err
 		}
 	}

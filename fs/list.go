@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,16 +15,21 @@ import (
 // A listing keeps the tree of the repository as it was when last looked at.
 type listing struct {
 	sets  func() ([]*catalog.SetInfo, error) // catalog.Repository.Sets
-	build func([]*set) *entry                // the tree of these sets
+	build func([]*set, unreadable) *entry    // the tree of these sets
 	gone  func(*set)                         // called with each set that is replaced or removed
 	log   *slog.Logger
 
 	mu      sync.Mutex
 	root    *entry
 	known   map[catalog.SetName]*set
+	broken  unreadable
 	checked time.Time // when the repository was asked last
 	logged  string    // the error that was logged last
 }
+
+// An unreadable says, for each instance, which is the newest sealed set whose
+// file cannot be read.
+type unreadable map[string]catalog.SetName
 
 // tree returns the tree, which is at most changingFor old.
 func (l *listing) tree() (*entry, error) {
@@ -36,7 +43,7 @@ func (l *listing) tree() (*entry, error) {
 	l.note(err)
 	switch {
 	case err == nil || len(infos) > 0 || l.root == nil && errors.Is(err, catalog.ErrCorrupt):
-		l.take(infos)
+		l.take(l.keep(infos, catalog.SetErrors(err)))
 	case l.root == nil:
 		return nil, fmt.Errorf("list sets: %w", err)
 	default: // nothing could be listed: what was known stays
@@ -57,12 +64,29 @@ func (l *listing) note(err error) {
 	l.logged = text
 }
 
+// keep adds to infos the sealed sets that cannot be read just now, but could be
+// before: they have not changed since (I2). The others are in the result.
+func (l *listing) keep(infos []*catalog.SetInfo, errs []*catalog.SetError) ([]*catalog.SetInfo, unreadable) {
+	broken := unreadable{}
+	for _, e := range errs {
+		if s := l.known[e.Name]; s != nil && s.sealed() {
+			infos = append(infos, s.info)
+			continue
+		}
+		if newest := broken[e.Name.Instance]; e.Sealed && e.Name.Compare(newest) > 0 {
+			broken[e.Name.Instance] = e.Name
+		}
+	}
+	slices.SortFunc(infos, func(a, b *catalog.SetInfo) int { return a.SetName().Compare(b.SetName()) })
+	return infos, broken
+}
+
 // take makes a new tree if the repository has changed. Sets that have not are
 // carried over with all that was made of them.
-func (l *listing) take(infos []*catalog.SetInfo) {
+func (l *listing) take(infos []*catalog.SetInfo, broken unreadable) {
 	next := make(map[catalog.SetName]*set, len(infos))
 	sets := make([]*set, 0, len(infos))
-	changed := l.root == nil || len(infos) != len(l.known)
+	changed := l.root == nil || len(infos) != len(l.known) || !maps.Equal(broken, l.broken)
 	for _, info := range infos {
 		name := info.SetName()
 		s := l.known[name]
@@ -81,5 +105,6 @@ func (l *listing) take(infos []*catalog.SetInfo) {
 		}
 	}
 	l.known = next
-	l.root = l.build(sets)
+	l.broken = broken
+	l.root = l.build(sets, broken)
 }

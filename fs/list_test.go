@@ -23,7 +23,9 @@ type fakeList struct {
 func newFakeList() *fakeList {
 	f := new(fakeList)
 	f.listing.sets = func() ([]*catalog.SetInfo, error) { f.asked++; return f.infos, f.err }
-	f.listing.build = func(sets []*set) *entry { return newTree(sets, firstSet, func(*set) []byte { return nil }) }
+	f.listing.build = func(sets []*set, broken unreadable) *entry {
+		return newTree(sets, broken, firstSet, func(*set) []byte { return nil })
+	}
 	f.listing.gone = func(s *set) { f.gone = append(f.gone, s.path()) }
 	f.listing.log = slog.New(slog.NewTextHandler(&f.logs, nil))
 	return f
@@ -126,4 +128,48 @@ func TestListing_Damage(t *testing.T) {
 			t.Error("a removed set is still there")
 		}
 	})
+}
+
+// TestListing_Unreadable has set files that cannot be read. A sealed set that
+// was seen before stays; an unknown one that is newer than all others takes the
+// latest set away, as an older one must not pass for it.
+func TestListing_Unreadable(t *testing.T) {
+	one, two := info("A", "1", catalog.StateComplete), info("A", "2", catalog.StateComplete)
+	broken := func(sealed bool, names ...string) error {
+		var errs []error
+		for _, n := range names {
+			errs = append(errs, &catalog.SetError{Name: catalog.SetName{Instance: "A", Name: n}, Sealed: sealed, Err: catalog.ErrCorrupt})
+		}
+		return errors.Join(errs...)
+	}
+	tests := []struct {
+		name   string
+		before []*catalog.SetInfo
+		infos  []*catalog.SetInfo
+		err    error
+		want   string // target of latest/A, "" for none
+	}{
+		{"AllRead", nil, []*catalog.SetInfo{one, two}, nil, "../sets/A/2"},
+		{"NewestUnknown", nil, []*catalog.SetInfo{one}, broken(true, "2"), ""},
+		{"NewestKnown", []*catalog.SetInfo{one, two}, []*catalog.SetInfo{one}, broken(true, "2"), "../sets/A/2"},
+		{"OlderUnknown", nil, []*catalog.SetInfo{two}, broken(true, "1"), "../sets/A/2"},
+		{"Partial", nil, []*catalog.SetInfo{one}, broken(false, "2"), "../sets/A/1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFakeList()
+			f.infos = tt.before
+			if _, err := f.tree(); err != nil {
+				t.Fatal(err)
+			}
+			f.infos, f.err = tt.infos, tt.err
+			got := ""
+			if e := f.later(t).find("latest/A"); e != nil {
+				got = e.link
+			}
+			if got != tt.want {
+				t.Errorf("latest = %q, want %q", got, tt.want)
+			}
+		})
+	}
 }

@@ -101,8 +101,8 @@ func newMount(repo *catalog.Repository, dir string, opts Options) *mount {
 	m.open.open, m.open.limit = repo.OpenSet, maxIdle
 	m.list = listing{
 		sets: repo.Sets,
-		build: func(sets []*set) *entry {
-			return newTree(sets, started, func(newest *set) []byte { return readmeText(m.repoDir, dir, newest) })
+		build: func(sets []*set, broken unreadable) *entry {
+			return newTree(sets, broken, started, func(newest *set) []byte { return readmeText(m.repoDir, dir, newest) })
 		},
 		gone: m.open.forget,
 		log:  m.log,

@@ -34,7 +34,7 @@ func treeOf(infos ...*catalog.SetInfo) *entry {
 	for _, info := range infos {
 		sets = append(sets, newSet(info))
 	}
-	return newTree(sets, firstSet, func(newest *set) []byte { return readmeText("/repo", "/mnt/b", newest) })
+	return newTree(sets, nil, firstSet, func(newest *set) []byte { return readmeText("/repo", "/mnt/b", newest) })
 }
 
 func info(instance, name string, state catalog.State, files ...catalog.FileInfo) *catalog.SetInfo {

@@ -11,7 +11,10 @@ import (
 // newTree makes the tree that shows sets, which are in the order of
 // catalog.Repository.Sets: by instance, then time. readme is called when
 // README.txt is looked at; started is the time of an empty repository.
-func newTree(sets []*set, started time.Time, readme func(newest *set) []byte) *entry {
+//
+// An instance has no latest set while a sealed one that is newer than all others
+// cannot be read: an older one must not pass for it.
+func newTree(sets []*set, broken unreadable, started time.Time, readme func(newest *set) []byte) *entry {
 	complete, other := split(sets)
 	top := newChildren("")
 	root := &entry{attr: dirAttr(newestTime(sets, started)), children: func() *children { return top }}
@@ -20,7 +23,9 @@ func newTree(sets []*set, started time.Time, readme func(newest *set) []byte) *e
 		func() []byte { return readme(newest(complete)) })
 	top.addDir("latest", dirAttr(newestTime(complete, started)), false, func(c *children) {
 		for _, in := range byInstance(complete) {
-			c.add(in.name, linkTo(in.sets[len(in.sets)-1]))
+			if last := in.sets[len(in.sets)-1]; broken[in.name].Compare(last.info.SetName()) <= 0 {
+				c.add(in.name, linkTo(last))
+			}
 		}
 	})
 	top.addDir("sets", dirAttr(newestTime(complete, started)), false, setDirs(complete))
