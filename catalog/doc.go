@@ -23,6 +23,10 @@
 //	hook        a block ID with its low six bits clear, 1 in 64: the catalog
 //	            indexes those only
 //	base        an earlier copy of the file that is being stored
+//	stroke      what is read of a source at a time, 4 MiB
+//	segment     a part of a pack's directory that is read by itself
+//	slot        a number that is short for a pack while a set is written
+//	stretch     an extent, or a part of one, with its place in the file
 //	seal        to make a set final, in one rename
 //
 // # Invariants
@@ -35,8 +39,8 @@
 //	I2  A sealed set never changes.
 //	I3  A byte handed out has passed its checksum; otherwise the reader gets an
 //	    error that names pack and offset.
-//	I4  catalog.db can be rebuilt from packs/. Reading needs packs/ and sets/
-//	    only.
+//	I4  catalog.db can be rebuilt from packs/ and sets/; all that it has today
+//	    is in packs/. Reading needs packs/ and sets/ only.
 //	I5  No process keeps catalog.db open longer than one transaction.
 //	I6  What cannot be restored cannot be mistaken for what can: only a set
 //	    without a fatal problem is complete, and only a complete one is latest.
@@ -48,8 +52,8 @@
 // For each block, in this order: (1) zeros are a hole; (2) the same place of
 // the base has the same ID; (3) the ordinal after the last block that was found
 // has it; (4) a table of recent IDs knows it; (5) it is near a hook that the
-// catalog knows; (6) it is new. So memory does not grow with what is stored: no
-// index has an entry for each block.
+// catalog knows; (6) it is new. No index has an entry for each block, so memory
+// does not grow with the blocks that are stored.
 //
 // # Locks
 //
