@@ -23,4 +23,4 @@ ci:     ; bash .ci/run
 fuzz:
 	@for f in $$(grep -rE '^func Fuzz[A-Z]' --include=*_test.go . | sed -E 's,/[^/]*:func (\w+).*,:\1,'); do \
 		echo "fuzz $${f#*:} in $${f%:*}"; \
-		go test "$${f%:*}" -run '^$$' -fuzz "^$${f#*:}\$$" -fuzztime $(FUZZTIME) || exit 1; done
+		go test "$${f%:*}" -run '^$$' -fuzz "^$${f#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; done

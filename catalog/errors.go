@@ -52,7 +52,7 @@ func (e *SetError) Unwrap() error { return e.Err }
 
 // SetErrors returns the errors of single sets in what Repository.Sets returned.
 func SetErrors(err error) []*SetError {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Sets returns it bare
+	joined, ok := err.(interface{ Unwrap() []error }) // as Sets returns it
 	if !ok {
 		return nil
 	}

@@ -23,7 +23,7 @@ func TestInit_Used(t *testing.T) {
 		init error
 		open error
 	}{
-		{"Repository", func(t *testing.T, dir string) { t.Helper() }, ErrNotEmpty, nil},
+		{"Repository", func(t *testing.T, _ string) { t.Helper() }, ErrNotEmpty, nil},
 		{"ConfigLost", func(t *testing.T, dir string) {
 			t.Helper()
 			if err := os.Remove(filepath.Join(dir, configName)); err != nil {

@@ -15,6 +15,8 @@ type set struct {
 	info *catalog.SetInfo
 	dir  func() *children // its directory's, made when first asked for
 
+	databases func() map[string][]int // indexes of its files by what their database's directory is called
+
 	// Guarded by openSets.mu.
 	open *openSet // nil if nobody reads or read it lately
 	gone bool     // replaced or removed: to be closed after its last reader
@@ -23,6 +25,15 @@ type set struct {
 func newSet(info *catalog.SetInfo) *set {
 	s := &set{info: info}
 	s.dir = sync.OnceValue(s.build)
+	s.databases = sync.OnceValue(func() map[string][]int {
+		files := make(map[string][]int)
+		for i := range info.Files {
+			if db := info.Files[i].Database; db != "" {
+				files[plainName(db)] = append(files[plainName(db)], i)
+			}
+		}
+		return files
+	})
 	return s
 }
 

@@ -66,7 +66,7 @@ func databaseDirs(sets []*set) func(*children) {
 	return func(c *children) {
 		having := make(map[string][]*set) // by database
 		for _, s := range sets {
-			for _, db := range databasesOf(s) {
+			for db := range s.databases() {
 				having[db] = append(having[db], s)
 			}
 		}
@@ -81,26 +81,11 @@ func databaseDirs(sets []*set) func(*children) {
 	}
 }
 
-// databasesOf returns the databases that a set has files of, as their
-// directories are called, each once.
-func databasesOf(s *set) []string {
-	var names []string
-	for i := range s.info.Files {
-		if db := s.info.Files[i].Database; db != "" {
-			names = append(names, plainName(db))
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // databaseFiles fills a directory with a set's files of one database.
 func databaseFiles(s *set, db string) func(*children) {
 	return func(c *children) {
-		for i := range s.info.Files {
-			if f := &s.info.Files[i]; f.Database != "" && plainName(f.Database) == db {
-				c.add(plainName(path.Base(original(f.Path))), s.fileEntry(i))
-			}
+		for _, i := range s.databases()[db] {
+			c.add(plainName(path.Base(original(s.info.Files[i].Path))), s.fileEntry(i))
 		}
 	}
 }
