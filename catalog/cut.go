@@ -64,6 +64,15 @@ type stroke struct {
 	done   chan struct{} // closed when all blocks have their IDs
 }
 
+// size returns the bytes of the stroke, holes included.
+func (s *stroke) size(blockSize int64) int64 {
+	n := s.holes * blockSize
+	for i := range s.blocks {
+		n += int64(len(s.blocks[i].data))
+	}
+	return n
+}
+
 // A cutter reads a source, cuts it into blocks and hands the strokes, in order,
 // to whoever reads out. The IDs are computed by the workers meanwhile.
 type cutter struct {

@@ -78,6 +78,9 @@ func (d *db) run(readOnly, create bool, fn func(txn) error) (err error) {
 			return os.OpenFile(name, flag&^os.O_CREATE, mode)
 		}
 	}
+	if st, err := os.Stat(d.path); err == nil && st.Size() == 0 && !create {
+		return d.corrupt(errors.New("the file is empty"))
+	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	var b *bbolt.DB
 	defer func() {

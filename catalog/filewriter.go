@@ -31,6 +31,9 @@ func (w *SetWriter) newFileWriter(info FileInfo) (*fileWriter, error) {
 	if info.BlockSize < 1 || info.BlockSize > DefaultBlockSize {
 		return nil, fmt.Errorf("store %s: block size %d", info.Path, info.BlockSize)
 	}
+	if pagesOf(info.SizeAtOpen, info.BlockSize) > maxPagesOfFile {
+		return nil, tooLarge(&info, info.SizeAtOpen)
+	}
 	info.Size, info.RawPath, info.ModTime = 0, rawPath(info.Path), w.storable(info.Path, info.ModTime)
 	fw := &fileWriter{w: w, info: info, number: uint32(len(w.info.Files)), packs: map[uint32]uint32{}, sum: newFileSum()}
 	fw.placer = &placer{d: w.dedup, file: w.begun, bases: w.bases(&info)}
@@ -66,10 +69,18 @@ func (fw *fileWriter) copy(ctx context.Context, src Source) error {
 	return end
 }
 
+func tooLarge(info *FileInfo, size int64) error {
+	return fmt.Errorf("store %s: %d bytes are more than the %d that a file of blocks of %d can have",
+		info.Path, size, maxPagesOfFile*PageBlocks*int64(info.BlockSize), info.BlockSize)
+}
+
 // take stores a stroke. It returns io.EOF after the last one.
 func (fw *fileWriter) take(s *stroke) error {
 	if s.err != nil && !errors.Is(s.err, io.EOF) {
 		return s.err
+	}
+	if size := fw.info.Size + s.size(int64(fw.info.BlockSize)); pagesOf(size, fw.info.BlockSize) > maxPagesOfFile {
+		return tooLarge(&fw.info, size)
 	}
 	if err := fw.store(s); err != nil {
 		return &RepositoryError{err}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,8 @@ func TestInit_Used(t *testing.T) {
 		}, ErrNotEmpty, ErrNotRepository},
 		{"HalfInitialised", func(t *testing.T, dir string) {
 			t.Helper()
-			err := errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, packsName), 0o700))
+			err := errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, packsName), 0o700),
+				os.WriteFile(filepath.Join(dir, lockName), nil, 0o600), os.WriteFile(filepath.Join(dir, catalogName), []byte("half"), 0o600))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -336,4 +338,82 @@ func damageOffsets(size int) []int {
 		}
 	}
 	return out
+}
+
+// TestStore_TooLarge refuses files whose pages would not fit into memory: at
+// once if the size is known, in time if it is not. The next file is stored.
+func TestStore_TooLarge(t *testing.T) {
+	const most = maxPagesOfFile * PageBlocks * 512
+	r := newRepo(t)
+	w, err := r.Begin(BeginOptions{Instance: "PROD"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, info := range []FileInfo{{Path: "/known", BlockSize: 512, SizeAtOpen: most + 1}, {Path: "/grows", BlockSize: 512}} {
+		_, err := w.Store(t.Context(), info, &holeSource{left: most + 512}, nil)
+		if _, ok := errors.AsType[*RepositoryError](err); err == nil || ok {
+			t.Errorf("%s: %v, want an error of the file", info.Path, err)
+		}
+	}
+	if _, err := w.Store(t.Context(), FileInfo{Path: "/a"}, &cutSource{data: []byte("x")}, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Seal(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A holeSource is one hole, told of in two parts.
+type holeSource struct{ left int64 }
+
+func (s *holeSource) Next([]byte) (int, int64, error) {
+	if s.left == 0 {
+		return 0, 0, io.EOF
+	}
+	n := (s.left + 1) / 2
+	s.left -= n
+	return 0, n, nil
+}
+
+// TestResolve_Gone asks for a set that was removed, when there is another one of
+// the same second, and for an instance whose name begins another's.
+func TestResolve_Gone(t *testing.T) {
+	r := newRepo(t)
+	now := time.Now()
+	var names []SetName
+	for range 2 {
+		w, err := r.Begin(BeginOptions{Instance: "PRODUCTION", Time: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Seal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, w.Name())
+	}
+	if err := os.Remove(r.disk.path("sets/PRODUCTION/" + names[0].Name + sealedSuffix)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.Resolve(names[0].String()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a set that is gone: %v, %v", got, err)
+	}
+	prod := storeSet(t, r, "PROD", testFile{"/a", 8192, []byte("x")})
+	if got, err := r.Resolve("PROD"); err != nil || got != prod.SetName() {
+		t.Errorf("PROD = %v, %v, want %v", got, err, prod.SetName())
+	}
+}
+
+// TestEmptyCatalog tells of a catalog.db without content what any other damage
+// of it is told of.
+func TestEmptyCatalog(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "repo")
+	if err := Init(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, catalogName), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openRepo(t, dir).Begin(BeginOptions{Instance: "PROD"}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("begin: %v, want %v", err, ErrCorrupt)
+	}
 }

@@ -17,8 +17,8 @@ var instanceRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 // ValidInstance returns an error that says why name cannot be an instance's
 // name, or nil.
 func ValidInstance(name string) error {
-	if !instanceRE.MatchString(name) {
-		return fmt.Errorf("instance name %q: use 1 to 63 letters, digits, dots, dashes and underscores, the first a letter or digit", name)
+	if !instanceRE.MatchString(name) || name == "latest" {
+		return fmt.Errorf("instance name %q: use 1 to 63 letters, digits, dots, dashes and underscores, the first a letter or digit, and not \"latest\"", name)
 	}
 	return nil
 }
@@ -86,6 +86,9 @@ func (r *Repository) Resolve(spec string) (SetName, error) {
 // choose finds the set that spec names or begins. Sets that cannot be read, the
 // others have no err, count: another one must not pass for them.
 func choose(all []damagedSet, spec string) (SetName, error) {
+	instance, name, _ := strings.Cut(spec, "/")
+	known := slices.ContainsFunc(all, func(s damagedSet) bool { return s.name.Instance == instance })
+	_, _, whole := splitName(name) // is the beginning of no other, if a set of that second was removed
 	var found []damagedSet
 	var names []string
 	for _, s := range all {
@@ -94,7 +97,7 @@ func choose(all []damagedSet, spec string) (SetName, error) {
 			found = []damagedSet{s}
 			break
 		}
-		if spec != "" && strings.HasPrefix(full, spec) {
+		if spec != "" && !whole && strings.HasPrefix(full, spec) && (!known || s.name.Instance == instance) {
 			found, names = append(found, s), append(names, full)
 		}
 	}
@@ -149,6 +152,9 @@ func latest(sets []*SetInfo, damaged []damagedSet, instance string) (SetName, er
 		if d.sealed && d.name.Instance == instance && d.name.Compare(newest) > 0 {
 			return SetName{}, fmt.Errorf("set \"%s/latest\": %w", instance, d.err)
 		}
+	}
+	if instance == "" {
+		return SetName{}, fmt.Errorf("set \"latest\": no complete set: %w", ErrNotFound)
 	}
 	if newest.Name == "" {
 		return SetName{}, fmt.Errorf("set \"%s/latest\": no complete set: %w", instance, ErrNotFound)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sys/unix"
 
 	"datfs/catalog/pack"
 )
@@ -71,7 +72,7 @@ func newPackStore(dir string) (*packStore, error) {
 		return nil, err
 	}
 	s := &packStore{dir: dir, dec: dec, ahead: make(chan aheadFrame, aheadQueue), closed: make(chan struct{})}
-	s.open, err = simplelru.NewLRU(maxOpenPacks, func(_ pack.ID, p *openPack) { s.unref(p) })
+	s.open, err = simplelru.NewLRU(openPacks(), func(_ pack.ID, p *openPack) { s.unref(p) })
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +81,16 @@ func newPackStore(dir string) (*packStore, error) {
 	}
 	s.frames, err = simplelru.NewLRU[frameKey, *frameEntry](maxFrames, nil)
 	return s, err
+}
+
+// openPacks returns how many packs may be open: not more than a quarter of what
+// the process may have, which Go has raised as far as it can.
+func openPacks() int {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return maxOpenPacks
+	}
+	return int(max(8, min(maxOpenPacks, l.Cur/4)))
 }
 
 // close ends the goroutines and closes the files that nobody reads any more.

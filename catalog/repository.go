@@ -66,11 +66,16 @@ type Repository struct {
 func Init(dir string) error { return initialize(dir, pack.NewKey()) }
 
 func initialize(dir string, key pack.Key) error {
+	name := dir // as the caller knows it
+	dir, err := AbsPath(dir)
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("init: %w", err)
 	}
 	if err := checkUnused(dir); err != nil {
-		return fmt.Errorf("init %s: %w", dir, err)
+		return fmt.Errorf("init %s: %w", name, err)
 	}
 	d := disk{dir: dir}
 	l, err := lockFile(d.path(lockName), Exclusive)
@@ -79,14 +84,15 @@ func initialize(dir string, key pack.Key) error {
 	}
 	defer func() { _ = l.release() }()
 	if err := checkUnused(dir); err != nil { // another Init was faster
-		return fmt.Errorf("init %s: %w", dir, err)
+		return fmt.Errorf("init %s: %w", name, err)
 	}
 	for _, name := range []string{packsName, setsName} {
 		if err := d.mkdir(name); err != nil {
 			return fmt.Errorf("init: %w", err)
 		}
 	}
-	if err := (&db{path: d.path(catalogName)}).create(); err != nil {
+	// What an interrupted Init left of it may be half a file.
+	if err := errors.Join(d.remove(catalogName), (&db{path: d.path(catalogName)}).create()); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	c := config{FormatVersion: FormatVersion, ID: pack.NewID().String(), BlockIDKey: hex.EncodeToString(key[:]), Compression: "zstd"}
@@ -102,8 +108,15 @@ func initialize(dir string, key pack.Key) error {
 }
 
 // checkUnused returns ErrNotEmpty unless a directory is empty or holds only what
-// an interrupted Init leaves: nothing that was ever stored.
+// an interrupted Init leaves: an empty lock, and nothing that was ever stored.
 func checkUnused(dir string) error {
+	if st, err := os.Lstat(filepath.Join(dir, lockName)); err != nil || st.Size() > 0 || !st.Mode().IsRegular() {
+		empty, err := emptyDir(dir, func(string) bool { return false })
+		if err == nil && !empty {
+			return ErrNotEmpty
+		}
+		return err
+	}
 	inited := map[string]bool{lockName: true, catalogName: true, packsName: true, setsName: true, configName + ".tmp": true}
 	empty, err := emptyDir(dir, func(name string) bool { return inited[name] })
 	for _, name := range []string{packsName, setsName} {
@@ -124,7 +137,7 @@ func checkUnused(dir string) error {
 // or, if another process has the repository in a mode that excludes this one,
 // ErrLocked.
 func Open(dir string, mode LockMode) (*Repository, error) {
-	dir, err := filepath.Abs(dir)
+	dir, err := AbsPath(dir)
 	if err != nil {
 		return nil, err
 	}

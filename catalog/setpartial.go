@@ -160,8 +160,10 @@ func (p *partialReader) page(r record, stored []byte) error {
 	return nil
 }
 
-// maxPagesOfFile bounds the pages of a file that is cut off: 512 TiB at 8 KiB.
-const maxPagesOfFile = 1 << 24
+// maxPagesOfFile bounds the pages of a file, whose places are in memory while it
+// is written, 16 bytes each: 128 TiB at 8 KiB, four times what InterSystems
+// databases can have.
+const maxPagesOfFile = 1 << 22
 
 // endFile adds the current file, if there is one, to the set. end is what is
 // finally known of it; a file without that was cut off, and has the size that

@@ -15,8 +15,8 @@ import (
 
 // Stats is the savings report. Sizes are in bytes.
 type Stats struct {
-	Sets             int     `json:"sets"`              // complete ones
-	LogicalBytes     int64   `json:"logical_bytes"`     // sum of the sizes of all sets' files
+	Sets             int     `json:"sets"`              // sealed ones, complete or not
+	LogicalBytes     int64   `json:"logical_bytes"`     // sum of the sizes of these sets' files
 	ZeroBytes        int64   `json:"zero_bytes"`        // of these: zero blocks, stored as holes
 	UniqueBytes      int64   `json:"unique_bytes"`      // blocks in packs, before compression
 	StoredBytes      int64   `json:"stored_bytes"`      // packs
@@ -91,11 +91,11 @@ func (r *Repository) Stats() (*Stats, error) {
 }
 
 func (s *Stats) addSet(set *SetInfo) {
-	if set.State == StateComplete {
+	if set.State == StateComplete || set.State == StateIncomplete { // of the others nothing can be relied on
 		s.Sets++
+		s.LogicalBytes += set.Bytes
+		s.ZeroBytes += set.ZeroBytes
 	}
-	s.LogicalBytes += set.Bytes
-	s.ZeroBytes += set.ZeroBytes
 	s.PerSet = append(s.PerSet, SetStats{
 		Instance: set.Instance, Name: set.Name, State: set.State, LogicalBytes: set.Bytes,
 		ZeroBytes: set.ZeroBytes, NewBytes: set.NewBytes, StoredBytes: set.StoredBytes,

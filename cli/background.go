@@ -8,11 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"datfs/catalog"
 )
 
 // readyEnv tells a process that it is the background part of a mount, and the
@@ -78,7 +79,7 @@ func backgroundCommand(c *cli.Context) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(c.Args().First())
+	dir, err := catalog.AbsPath(c.Args().First())
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func backgroundCommand(c *cli.Context) (*exec.Cmd, error) {
 		args = append(args, fmt.Sprintf("--%s=%t", name, c.Bool(name)))
 	}
 	if repo := c.Path("repo"); repo != "" {
-		if repo, err = filepath.Abs(repo); err != nil {
+		if repo, err = catalog.AbsPath(repo); err != nil {
 			return nil, err
 		}
 		args = append(args, "--repo="+repo)

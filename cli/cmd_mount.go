@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -72,7 +71,7 @@ func runMount(c *cli.Context) error {
 }
 
 func serveMount(c *cli.Context, repo *catalog.Repository, ready *readyPipe) (err error) {
-	dir, err := filepath.Abs(c.Args().First())
+	dir, err := catalog.AbsPath(c.Args().First())
 	if err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func serveMount(c *cli.Context, repo *catalog.Repository, ready *readyPipe) (err
 	// From here on signals mean "unmount", not "stop working". They are caught
 	// before the mount exists, so that none can leave a dead one behind.
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	// Whoever reads our output may go away; the mount is not over for that.
 	signal.Ignore(syscall.SIGPIPE)

@@ -35,7 +35,7 @@ be what the database needs.
 
    datfs restore PROD/latest --to /restore
    datfs restore PROD/latest --to /restore --only /data/user --dry-run
-   datfs restore PROD/2026-11-22T03-00-00Z --to / --only USER`,
+   datfs restore PROD/2026-11-22T03-00-00Z --to / --only user`,
 		Flags: append([]cli.Flag{
 			pathFlag("to", "write below `DIR`"),
 			&cli.StringSliceFlag{Name: "only", Usage: "only the files that `PATTERN` matches"},

@@ -44,8 +44,11 @@ func runStats(c *cli.Context, repo *catalog.Repository) error {
 }
 
 func printStats(w io.Writer, s *catalog.Stats) {
-	fmt.Fprintf(w, "%s hold %s and take %s on disk: %.1f %% saved\n\n",
-		count(s.Sets, "set"), size(s.LogicalBytes), size(s.StoredBytes+s.MetaBytes), s.SavedPercent)
+	what := "%s hold %s and take %s on disk: %.1f %% saved\n\n"
+	if s.Sets == 1 {
+		what = "%s holds %s and takes %s on disk: %.1f %% saved\n\n"
+	}
+	fmt.Fprintf(w, what, count(s.Sets, "set"), size(s.LogicalBytes), size(s.StoredBytes+s.MetaBytes), s.SavedPercent)
 	t := newTable(w, column{}, column{right: true}, column{})
 	t.ResetHeaders()
 	t.AppendRows(rows(

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
+	"datfs/catalog"
 	"datfs/fs"
 )
 
@@ -26,7 +26,7 @@ directory.
 }
 
 func runUnmount(c *cli.Context) error {
-	dir, err := filepath.Abs(c.Args().First())
+	dir, err := catalog.AbsPath(c.Args().First())
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,8 @@ func (c *copier) warn(info *catalog.FileInfo, changed bool, said int64) {
 	if said != 0 && said != info.SizeAtOpen {
 		warning("has %d bytes, but its label says %d", info.SizeAtOpen, said)
 	}
-	if _, err := os.Lstat(info.Path + partialSuffix); err == nil {
-		warning("a restore of it was not finished: see %s", filepath.Base(info.Path)+partialSuffix)
+	if _, err := os.Lstat(markerPath(info.Path)); err == nil {
+		warning("a restore of it was not finished: see %s", filepath.Base(markerPath(info.Path)))
 	}
 	switch {
 	case info.SizeAtEnd > info.Size:

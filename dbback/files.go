@@ -101,7 +101,7 @@ func absolutePaths(paths []string) ([]string, error) {
 		if p == "" {
 			return nil, errors.New("back up files: empty file name")
 		}
-		abs, err := filepath.Abs(p)
+		abs, err := catalog.AbsPath(p)
 		if err != nil {
 			return nil, fmt.Errorf("back up %s: %w", p, err)
 		}

@@ -249,7 +249,7 @@ func TestBackupFiles_Paths(t *testing.T) {
 	t.Chdir(dir)
 	repo := newRepo(t)
 	other := put(t, filepath.Join(dir, "g"), []byte("y"))
-	info := repo.backup(t, "f", path, dir+"/./f", other, "nothing/../f")
+	info := repo.backup(t, "f", path, dir+"/./f", other, "../"+filepath.Base(dir)+"/f")
 	if len(info.Files) != 2 || info.Files[0].Path != path || info.Files[1].Path != other {
 		t.Errorf("files = %+v", info.Files)
 	}

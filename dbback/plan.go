@@ -22,7 +22,7 @@ func (r *restorer) plan(set *catalog.Set, repoDir string) error {
 	if r.opts.To == "" {
 		return errors.New("no directory to restore to")
 	}
-	to, err := filepath.Abs(r.opts.To)
+	to, err := catalog.AbsPath(r.opts.To)
 	if err != nil {
 		return err
 	}

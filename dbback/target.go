@@ -14,9 +14,6 @@ import (
 	"datfs/catalog"
 )
 
-// partialSuffix names the marker beside a target whose content is not whole.
-const partialSuffix = ".datfs-partial"
-
 // A target is a file that is being restored.
 type target struct {
 	*job
@@ -58,6 +55,9 @@ func (r *restorer) openTarget(j *job) (*target, error) {
 	if err == nil {
 		err = regular(j.target, st.Mode())
 	}
+	if err == nil && !t.dry {
+		err = lockTarget(f)
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -71,16 +71,18 @@ func (t *target) touch() error {
 	if t.touched {
 		return nil
 	}
-	name := t.target + partialSuffix
-	text := fmt.Sprintf("%s is being restored from %s, or its restore was interrupted.\n"+
+	name := markerPath(t.target)
+	text := fmt.Sprintf("%s"+markerText+"%s, or its restore was interrupted.\n"+
 		"While this file is here the content is not whole. Repeat the restore:\n"+
 		"it writes only what is still different, and removes this file.\n",
 		filepath.Base(t.target), t.r.opts.Set)
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
+	f, err := openMarker(name)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
+	if err = f.Truncate(0); err == nil {
+		_, err = f.WriteString(text)
+	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -305,7 +307,7 @@ func (r *restorer) finish(t *target) error {
 	if err := syncDir(dir); err != nil {
 		return err
 	}
-	err := os.Remove(t.target + partialSuffix)
+	err := os.Remove(markerPath(t.target))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -3,6 +3,7 @@ package fs
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"os"
 	"path"
 	"syscall"
 	"time"
@@ -38,6 +39,12 @@ type attr struct {
 // dirAttr returns the attributes of a directory that has no original.
 func dirAttr(mtime time.Time) attr {
 	return attr{mode: syscall.S_IFDIR | 0o755, mtime: mtime}
+}
+
+// privateDirAttr returns those of a directory that only who mounted may enter:
+// below it files stand without the directories that guarded them originally.
+func privateDirAttr(mtime time.Time) attr {
+	return attr{mode: syscall.S_IFDIR | 0o700, uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()), mtime: mtime}
 }
 
 // textAttr returns the attributes of a file that this package makes. Its size

@@ -89,9 +89,10 @@ func TestMount_Attributes(t *testing.T) {
 	for _, p := range []string{"", "/data", "/data/app"} {
 		check(set1+"/databases"+p, syscall.S_IFDIR|0o2750, idOr(11), idOr(22), firstSet.Add(-time.Minute))
 	}
-	for _, p := range []string{"", "sets", "latest", "databases", "databases/PROD/APP", set1, set1 + "/databases/data/user"} {
+	for _, p := range []string{"", "sets", "latest", "databases/PROD/APP", set1, set1 + "/databases/data/user"} {
 		check(p, syscall.S_IFDIR|0o755, 0, 0, firstSet)
 	}
+	check("databases", syscall.S_IFDIR|0o700, uint32(os.Geteuid()), uint32(os.Getegid()), firstSet)
 	check("latest/PROD", syscall.S_IFLNK|0o777, 0, 0, firstSet)
 	check(set1+"/set.json", syscall.S_IFREG|0o444, 0, 0, firstSet)
 

@@ -29,7 +29,7 @@ func newTree(sets []*set, broken unreadable, started time.Time, readme func(newe
 		}
 	})
 	top.addDir("sets", dirAttr(newestTime(complete, started)), false, setDirs(complete))
-	top.addDir("databases", dirAttr(newestTime(complete, started)), false, func(c *children) {
+	top.addDir("databases", privateDirAttr(newestTime(complete, started)), false, func(c *children) {
 		for _, in := range byInstance(complete) {
 			c.addDir(in.name, dirAttr(newestTime(in.sets, started)), false, databaseDirs(in.sets))
 		}
