@@ -51,7 +51,9 @@ func runVerify(c *cli.Context, repo *catalog.Repository) error {
 	}
 	if out.n > 0 {
 		return withHint(fmt.Errorf("verify %s: %w: %s", printable(repo.Dir()), catalog.ErrCorrupt, count(out.n, "finding")),
-			"only what is damaged cannot be read; a file that needs it gives an error and never wrong bytes, all others can be restored")
+			"only what is damaged cannot be read: a file that needs it gives an error, never wrong bytes; all others can be restored. "+
+				"Later backups would rely on it too: move a damaged pack out of the repository (or end all mounts, if it is the catalog), "+
+				"run datfs rebuild, and back up again")
 	}
 	if !c.Bool("json") {
 		fmt.Fprintf(c.App.Writer, "no damage found, %s read\n", size(progress.Done()))
