@@ -28,16 +28,7 @@ func TestPackMovedAway(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	alone, err := Open(dir, Exclusive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := alone.Rebuild(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := alone.Close(); err != nil {
-		t.Fatal(err)
-	}
+	rebuild(t, dir)
 
 	r = openRepo(t, dir)
 	second := storeSet(t, r, "PROD", f)

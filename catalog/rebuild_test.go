@@ -45,16 +45,7 @@ func TestRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	alone, err := Open(dir, Exclusive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := alone.Rebuild(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := alone.Close(); err != nil {
-		t.Fatal(err)
-	}
+	rebuild(t, dir)
 	r = openRepo(t, dir)
 	after := packRecords(t, r)
 	for id, rec := range before {
@@ -82,4 +73,16 @@ func packRecords(tb testing.TB, r *Repository) map[string]packRecord {
 		tb.Fatal(err)
 	}
 	return out
+}
+
+// rebuild rebuilds the catalog of a repository that nobody has open.
+func rebuild(tb testing.TB, dir string) {
+	tb.Helper()
+	r, err := Open(dir, Exclusive)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := errors.Join(r.Rebuild(tb.Context(), nil), r.Close()); err != nil {
+		tb.Fatal(err)
+	}
 }
