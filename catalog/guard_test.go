@@ -27,10 +27,16 @@ func TestInit_Used(t *testing.T) {
 		{"Repository", func(t *testing.T, _ string) { t.Helper() }, ErrNotEmpty, nil},
 		{"ConfigLost", func(t *testing.T, dir string) {
 			t.Helper()
-			if err := os.Remove(filepath.Join(dir, configName)); err != nil {
+			if err := errors.Join(os.Remove(filepath.Join(dir, configName)), os.Remove(filepath.Join(dir, configCopy))); err != nil {
 				t.Fatal(err)
 			}
 		}, ErrNotEmpty, ErrCorrupt},
+		{"ConfigLostButNotItsCopy", func(t *testing.T, dir string) {
+			t.Helper()
+			if err := os.Remove(filepath.Join(dir, configName)); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrNotEmpty, nil},
 		{"StrangeFile", func(t *testing.T, dir string) {
 			t.Helper()
 			err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "x"), nil, 0o600))
@@ -415,5 +421,39 @@ func TestEmptyCatalog(t *testing.T) {
 	}
 	if _, err := openRepo(t, dir).Begin(BeginOptions{Instance: "PROD"}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("begin: %v, want %v", err, ErrCorrupt)
+	}
+}
+
+// TestConfigFlips flips every bit of the config: the repository opens all the
+// same, by the copy, and with the same key.
+func TestConfigFlips(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "repo")
+	if err := initialize(dir, pack.Key{1, 2, 3}); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, configName)
+	good, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for bit := range 8 * len(good) {
+		bad := slices.Clone(good)
+		bad[bit/8] ^= 1 << (bit % 8)
+		if err := os.WriteFile(name, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(dir, Shared)
+		if err != nil {
+			t.Fatalf("bit %d: %v", bit, err)
+		}
+		if r.key != (pack.Key{1, 2, 3}) {
+			t.Errorf("bit %d: another key", bit)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -20,6 +20,7 @@ const FormatVersion = 1
 // Names in a repository.
 const (
 	configName  = "config"
+	configCopy  = "config.copy" // the same: the key must not hang on one sector
 	lockName    = "lock"
 	catalogName = "catalog.db"
 	packsName   = "packs"
@@ -101,7 +102,11 @@ func initialize(dir string, key pack.Key) error {
 	if err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	if err := errors.Join(d.replace(configName, append(b, '\n')), d.syncDir("..")); err != nil {
+	b = append(b, '\n')
+	if err := d.replace(configCopy, b); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if err := errors.Join(d.replace(configName, b), d.syncDir("..")); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return nil
@@ -117,7 +122,10 @@ func checkUnused(dir string) error {
 		}
 		return err
 	}
-	inited := map[string]bool{lockName: true, catalogName: true, packsName: true, setsName: true, configName + ".tmp": true}
+	inited := map[string]bool{
+		lockName: true, catalogName: true, packsName: true, setsName: true, configName + ".tmp": true,
+		configCopy: true, configCopy + ".tmp": true,
+	}
 	empty, err := emptyDir(dir, func(name string) bool { return inited[name] })
 	for _, name := range []string{packsName, setsName} {
 		if err == nil && empty {
@@ -158,10 +166,21 @@ func Open(dir string, mode LockMode) (*Repository, error) {
 	return r, nil
 }
 
+// readConfig reads the config or, if that does not serve, its copy. (One flipped
+// bit can make it look like that of a newer format: a repository of such a one
+// has a copy that does.)
 func (r *Repository) readConfig() error {
-	b, err := os.ReadFile(r.disk.path(configName))
+	err := r.readConfigFile(configName)
+	if err != nil && r.readConfigFile(configCopy) == nil {
+		return nil
+	}
+	return err
+}
+
+func (r *Repository) readConfigFile(name string) error {
+	b, err := os.ReadFile(r.disk.path(name))
 	if errors.Is(err, os.ErrNotExist) && errors.Is(checkUnused(r.disk.dir), ErrNotEmpty) && r.looksUsed() {
-		return &CorruptError{Path: configName, Err: errors.New("the file is missing, but packs and sets are there: bring it back from a copy")}
+		return &CorruptError{Path: name, Err: errors.New("the file is missing, but packs and sets are there: bring it back from a copy")}
 	}
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return ErrNotRepository
@@ -169,19 +188,20 @@ func (r *Repository) readConfig() error {
 	if err != nil {
 		return err
 	}
+	r.config = config{}
 	c := &r.config
 	if err := json.Unmarshal(b, c); err != nil {
-		return &CorruptError{Path: configName, Err: err}
+		return &CorruptError{Path: name, Err: err}
 	}
 	if c.FormatVersion > FormatVersion {
 		return fmt.Errorf("format version %d: %w", c.FormatVersion, ErrNewerFormat)
 	}
 	if c.Sum != c.sum() {
-		return &CorruptError{Path: configName, Err: errors.New("sum mismatch")}
+		return &CorruptError{Path: name, Err: errors.New("sum mismatch")}
 	}
 	key, err := hex.DecodeString(c.BlockIDKey)
 	if err != nil || len(key) != len(r.key) {
-		return &CorruptError{Path: configName, Err: errors.New("block_id_key is not a key")}
+		return &CorruptError{Path: name, Err: errors.New("block_id_key is not a key")}
 	}
 	copy(r.key[:], key)
 	switch c.Compression {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 
@@ -60,6 +61,7 @@ func (r *Repository) Verify(ctx context.Context, opts VerifyOptions, found func(
 		err = v.sets(ctx, opts.Sets)
 	}
 	if err == nil && len(opts.Sets) == 0 {
+		v.configs()
 		err = v.catalog(ids)
 	}
 	if err != nil {
@@ -190,6 +192,19 @@ func checkIDs(hasher *pack.Hasher, seg *pack.Segment, f pack.Frame, raw []byte) 
 		}
 	}
 	return nil
+}
+
+// configs checks the config and its copy, of which one may do all the work.
+func (v *verifier) configs() {
+	for _, name := range []string{configName, configCopy} {
+		if _, err := os.Stat(v.r.disk.path(name)); name == configCopy && errors.Is(err, os.ErrNotExist) {
+			continue // made before there were copies
+		}
+		probe := &Repository{disk: v.r.disk}
+		if err := probe.readConfigFile(name); err != nil {
+			v.report(Damage{Err: &CorruptError{Path: name, Err: err}})
+		}
+	}
 }
 
 // catalog checks catalog.db: its structure, and what it says of the packs. One

@@ -41,6 +41,10 @@ func TestVerify(t *testing.T) {
 			}
 		}, []string{"footer magic"}, []string{"/a", "/b"}},
 		{"SetFile", func(t *testing.T, _, s, _ string) { t.Helper(); flip(t, s, size(t, s)-100) }, []string{"sets/PROD/"}, nil},
+		{"Config", func(t *testing.T, _, _, c string) {
+			t.Helper()
+			flip(t, filepath.Join(filepath.Dir(c), configName), 30)
+		}, []string{"config at"}, nil},
 		{"Catalog", func(t *testing.T, _, _, c string) { t.Helper(); flip(t, c, 4096*2+5) }, []string{"catalog.db"}, nil},
 	}
 	for _, tt := range tests {
