@@ -39,7 +39,8 @@ func (w *SetWriter) newFileWriter(info FileInfo) (*fileWriter, error) {
 	fw.placer = &placer{d: w.dedup, file: w.begun, bases: w.bases(&info)}
 	w.begun++
 	if err := w.log.file(fw.number, &info); err != nil {
-		return nil, &RepositoryError{err}
+		w.failed = &RepositoryError{err}
+		return nil, w.failed
 	}
 	return fw, nil
 }

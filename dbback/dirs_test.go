@@ -57,7 +57,7 @@ func TestRestore_NotRoot(t *testing.T) {
 		return
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to stop being it")
+		missing(t, "needs root, to stop being it")
 	}
 	const nobody = 65534
 	dir := t.TempDir()

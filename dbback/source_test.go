@@ -117,7 +117,7 @@ func TestSource_Sizes(t *testing.T) {
 func TestSource_Direct(t *testing.T) {
 	s := mustOpen(t, writeFile(t, noise(1, 5*granule+100)))
 	if !s.direct {
-		t.Skip("the file system of the temporary directory has no direct I/O")
+		missing(t, "the file system of the temporary directory has no direct I/O")
 	}
 	if _, err := s.head(); err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func TestSource_Holes(t *testing.T) {
 				t.Errorf("content differs, err = %v", err)
 			}
 			if s.noHoles {
-				t.Skip("the file system of the temporary directory has no holes")
+				missing(t, "the file system of the temporary directory has no holes")
 			}
 			if holes != tt.holes {
 				t.Errorf("%d bytes of holes, want %d", holes, tt.holes)
