@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 
 	"datfs/catalog/pack"
@@ -56,8 +55,8 @@ func (r *Repository) enterPacks(entries ...packEntry) error {
 		}
 		return t.putHooks(hooks)
 	})
-	if len(hooks) > enterSlice {
-		err = errors.Join(err, r.enterHooks(hooks))
+	if err == nil && len(hooks) > enterSlice { // of packs that are not entered, no hook is
+		err = r.enterHooks(hooks)
 	}
 	if err != nil {
 		return err
