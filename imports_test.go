@@ -25,16 +25,24 @@ const module = "datfs"
 // ARCHITECTURE.md: everything points down. The benchmarks and the tests from
 // outside stand beside it and nothing imports them.
 var drawing = map[string][]string{
-	".":             {"cli"},
-	"cli":           {"fs", "dbback", "catalog"},
-	"fs":            {"catalog"},
-	"dbback":        {"catalog"},
-	"catalog":       {"catalog/pack"},
+	".":           {"cli"},
+	"cli":         {"fs", "dbback", "dbback/iris", "dbback/gtm", "dbback/practice", "catalog"},
+	"fs":          {"catalog"},
+	"dbback":      {"catalog"},
+	"dbback/iris": {"dbback", "catalog"},
+	"dbback/gtm":  {"dbback", "catalog"},
+	"catalog":     {"catalog/pack"},
+
+	// The practice instance knows nothing of datfs: it is what datfs talks to.
+	"dbback/practice":         {"dbback/practice/cos", "dbback/practice/storage"},
+	"dbback/practice/cos":     nil,
+	"dbback/practice/storage": nil,
+
 	"catalog/pack":  nil,
 	"bench":         {"dbback", "catalog"},
 	"bench/gendat":  {"bench"},
 	"bench/measure": nil,
-	"integration":   {"cli", "dbback", "catalog", "bench"},
+	"integration":   {"cli", "dbback", "dbback/iris", "dbback/practice", "dbback/practice/storage", "catalog", "bench"},
 }
 
 // doors says which of our packages may import a module of somebody else's, so

@@ -47,6 +47,9 @@ const (
 	SectionDatabases   Section = "databases"   // copies of database files, by original path
 	SectionIncremental Section = "incremental" // what changed during the copy, and its log
 	SectionJournals    Section = "journals"    // journal files and journal.log
+
+	SectionConfiguration Section = "configuration" // the instance's own configuration files
+	SectionTranscripts   Section = "transcripts"   // what the instance was told, and what it answered
 )
 
 // SetInfo is everything known of a set. Its JSON form is set.json in the mount,
@@ -72,6 +75,10 @@ type SetInfo struct {
 	Files    []FileInfo `json:"files"`
 	Dirs     []DirInfo  `json:"dirs,omitempty"`     // directories above the files, outermost first
 	Problems []Problem  `json:"problems,omitempty"` // why the set is incomplete, or what to know of it
+
+	Steps    []Step    `json:"steps,omitempty"`    // of the method, as far as it came
+	Method   *Method   `json:"method,omitempty"`   // how the set's parts belong together
+	Findings []Finding `json:"findings,omitempty"` // of the look at the instance before the backup
 }
 
 // SetName returns the set's name.
@@ -100,6 +107,8 @@ type FileInfo struct {
 	StoredBytes int64 `json:"stored_bytes"`
 
 	RawPath []byte `json:"path_base64,omitempty"` // Path, if it is not valid UTF-8 and JSON would change it
+
+	Origin string `json:"origin,omitempty"` // where a file of another section than "databases" was, absolute
 }
 
 // A Label is what a database file says of itself in its first block.

@@ -58,6 +58,8 @@ import (
 //	9 table                   all pack IDs again, in one piece
 //	10 meta                   JSON of metaRecord: SetInfo, final, and where each
 //	                          file's first index record is
+//	11 step                   JSON of Step: the backup is about to take it.
+//	                          Readers skip kinds that they do not know
 //
 // Index records of a file follow each other, all but the last of equal length,
 // so that a page is found by division, an index record and a page record.
@@ -100,6 +102,7 @@ const (
 	kindState
 	kindTable
 	kindMeta
+	kindStep
 )
 
 // errSetFile is wrapped by every error about bytes that are not a set file.

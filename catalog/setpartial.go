@@ -136,6 +136,12 @@ func (p *partialReader) record(r record, payload []byte) error {
 			return err
 		}
 		s.info.Problems = append(s.info.Problems, why)
+	case kindStep:
+		var step Step
+		if err := json.Unmarshal(payload, &step); err != nil {
+			return err
+		}
+		s.info.Steps = append(s.info.Steps, step)
 	}
 	return nil
 }

@@ -163,6 +163,31 @@ func (w *SetWriter) storable(name string, t time.Time) time.Time {
 // Fail records a problem. A fatal one makes the set incomplete (I6).
 func (w *SetWriter) Fail(p Problem) { w.info.Problems = append(w.info.Problems, p) }
 
+// Step records that the backup is about to take a step of the method. When it
+// returns, the record is durable: whatever the step does to the database, a
+// crash cannot make the set forget that it was begun. A zero Time means now.
+func (w *SetWriter) Step(s Step) error {
+	if w.ended {
+		return ErrSealed
+	}
+	if s.Time.IsZero() {
+		s.Time = time.Now()
+	}
+	s.Time = s.Time.UTC().Truncate(time.Second)
+	w.info.Steps = append(w.info.Steps, s)
+	if err := errors.Join(w.log.writeJSON(kindStep, 0, s), w.log.sync()); err != nil {
+		w.failed = &RepositoryError{err}
+		return w.failed
+	}
+	return nil
+}
+
+// SetMethod says how the set's parts belong together.
+func (w *SetWriter) SetMethod(m *Method) { w.info.Method = m }
+
+// SetFindings says what was found before the backup.
+func (w *SetWriter) SetFindings(f []Finding) { w.info.Findings = f }
+
 // Store reads src to its end and stores it as info describes. Path, Section,
 // Database, Mode, UID, GID, ModTime, BlockSize (0: 64 KiB), Format, SizeAtOpen
 // and Label are the caller's; the rest is filled in, StoredBytes not before
@@ -227,12 +252,14 @@ func (w *SetWriter) Seal(ctx context.Context) (*SetInfo, error) {
 
 // Abort ends the set unsealed. What is stored stays for the next backup to
 // find; why is shown with the interrupted set. A set that has not stored
-// anything leaves nothing.
+// anything and took no step that means something for the database leaves
+// nothing.
 func (w *SetWriter) Abort(why error) error {
 	if w.ended {
 		return nil
 	}
-	empty := len(w.info.Files) == 0 && w.packer.idle()
+	matters := func(s Step) bool { return s.Means != "" }
+	empty := len(w.info.Files) == 0 && w.packer.idle() && !slices.ContainsFunc(w.info.Steps, matters)
 	err := w.stop()
 	if empty {
 		return errors.Join(err, w.log.f.Close(), w.repo.disk.remove(w.log.partial), w.release())
