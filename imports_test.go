@@ -63,6 +63,7 @@ var doors = map[string][]string{
 	"github.com/rogpeppe/go-internal": {"cli", "integration"}, // scripts as tests
 	"golang.org/x/term":               {"cli"},
 	"golang.org/x/sync":               {"cli", "fs", "dbback", "catalog", "integration"},
+	"golang.org/x/time":               {"dbback"},
 	"golang.org/x/sys":                {"cli", "fs", "dbback", "catalog", "integration"},
 }
 

@@ -58,8 +58,7 @@ import (
 //	9 table                   all pack IDs again, in one piece
 //	10 meta                   JSON of metaRecord: SetInfo, final, and where each
 //	                          file's first index record is
-//	11 step                   JSON of Step: the backup is about to take it.
-//	                          Readers skip kinds that they do not know
+//	11 step                   JSON of Step: the backup is about to take it
 //
 // Index records of a file follow each other, all but the last of equal length,
 // so that a page is found by division, an index record and a page record.
@@ -240,7 +239,7 @@ func parseRecordHeader(b []byte) (record, error) {
 		number: binary.LittleEndian.Uint32(b[16:]),
 		sum:    binary.LittleEndian.Uint64(b[24:]),
 	}
-	ok := r.kind >= kindBegin && r.kind <= kindMeta && r.codec <= byte(pack.CodecZstd) &&
+	ok := r.kind >= kindBegin && r.kind <= kindStep && r.codec <= byte(pack.CodecZstd) &&
 		b[2]|b[3] == 0 && binary.LittleEndian.Uint32(b[20:]) == 0 &&
 		r.stored <= maxRecord && r.stored <= r.raw &&
 		(r.codec == byte(pack.CodecRaw)) == (r.stored == r.raw)

@@ -159,7 +159,7 @@ func TestCheckRecord(t *testing.T) {
 		{"PayloadCut", func(b []byte) []byte { return b[:38] }, "38 bytes, not 39"},
 		{"PayloadLonger", func(b []byte) []byte { return append(b, 0) }, "40 bytes, not 39"},
 		{"KindZero", putByte(0, 0), "header"},
-		{"KindUnknown", putByte(0, kindMeta+1), "header"},
+		{"KindUnknown", putByte(0, kindStep+1), "header"},
 		{"Codec", putByte(1, 2), "header"},
 		{"Reserved2", putByte(2, 1), "header"},
 		{"Reserved3", putByte(3, 1), "header"},

@@ -160,6 +160,9 @@ func (w *SetWriter) storable(name string, t time.Time) time.Time {
 	return time.Unix(0, 0).UTC()
 }
 
+// Files returns what is stored so far.
+func (w *SetWriter) Files() []FileInfo { return slices.Clone(w.info.Files) }
+
 // Fail records a problem. A fatal one makes the set incomplete (I6).
 func (w *SetWriter) Fail(p Problem) { w.info.Problems = append(w.info.Problems, p) }
 

@@ -21,6 +21,7 @@ type copier struct {
 	log      func(format string, args ...any)
 	wrap     func(path string, src catalog.Source) catalog.Source // for tests, may be nil
 	dirs     map[string]bool                                      // recorded already
+	live     bool                                                 // files are written to meanwhile, and what follows takes care of it
 	stored   int                                                  // files
 	failed   []error
 }
@@ -80,11 +81,14 @@ func (c *copier) warn(info *catalog.FileInfo, changed bool, said int64) {
 	warning := func(format string, args ...any) {
 		c.problem(catalog.Problem{Path: info.Path, Error: fmt.Sprintf(format, args...)})
 	}
-	if said != 0 && said != info.SizeAtOpen {
-		warning("has %d bytes, but its label says %d", info.SizeAtOpen, said)
-	}
 	if _, err := os.Lstat(markerPath(info.Path)); err == nil {
 		warning("a restore of it was not finished: see %s", filepath.Base(markerPath(info.Path)))
+	}
+	if c.live {
+		return // written to, growing, a label that is behind: all of that is expected, and in the incremental
+	}
+	if said != 0 && said != info.SizeAtOpen {
+		warning("has %d bytes, but its label says %d", info.SizeAtOpen, said)
 	}
 	switch {
 	case info.SizeAtEnd > info.Size:

@@ -16,12 +16,39 @@
 //
 // What it does not guarantee: that the copy of a file which was written to
 // meanwhile is of any use by itself. The copy of a live database mixes blocks of
-// different moments (a dirty copy), and nothing in this package repairs that: no
-// database can be started from it. BackupFiles is meant for a database that is
-// down or frozen, or for a copy made by other means. The procedure for a live
-// one takes an incremental of what changed during the copy and the journals
-// after it into the same set; it is not part of this package yet, but is going
-// to use the same path from an open file to a stored one (copier).
+// different moments (a dirty copy). BackupFiles is meant for a database that is
+// down or frozen, or for a copy made by other means. [Backup] is for a live one.
+//
+// # The concurrent external backup
+//
+// [Backup] takes a set of a database that is in use, without freezing it. An
+// [Engine] does what only the database's product can do. In this order, which is
+// what makes the method right:
+//
+//	preflight    look at the instance; whatever would make it fail ends it here
+//	prepare      a working directory; the list of databases
+//	mark         the product forgets which blocks changed, and counts from here on
+//	copy         the files, while they are written to: dirty copies
+//	list         the same databases as before? else all over again, once
+//	record       tell the product that it has a full copy
+//	estimate     is there room for the incremental?
+//	incremental  every block that changed since the mark
+//	journals     close the journal file; capture what a restore needs of them
+//	seal         the set is final
+//
+// Any block that was written after the mark is in the incremental, so that copy
+// and incremental together are the databases of one moment, however torn the
+// copy is. A change before the mark that is in memory only must not be missed:
+// that the product writes it before it forgets is the engine's to see to.
+//
+// Each step is recorded in the set, durably, before it is taken. After a crash
+// the set says which step was the last, what that means for the instance, and
+// what to do; what the run left outside the repository is removed by the next
+// one. A set is sealed as complete only if every step succeeded (I6): a dirty
+// copy without its incremental never is.
+//
+// Reads of databases have the lowest I/O priority that is not starved, and can
+// be limited to a rate.
 //
 // # Restoring
 //
@@ -39,6 +66,11 @@
 //	copy.go      one file into a set that is being written
 //	names.go     which database a file belongs to, as a name
 //	files.go     BackupFiles
+//	engine.go    what Backup needs of a product: Engine
+//	backup.go    Backup: its options and errors
+//	procedure.go the steps
+//	gather.go    files beside the databases, transcripts, leftovers
+//	throttle.go  reads with a limit and a low priority
 //	restore.go   Restore: its options, its report, its order
 //	plan.go      which files go where, and whether that can be
 //	target.go    writes one target: differences, holes, attributes

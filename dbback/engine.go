@@ -25,7 +25,8 @@ type Engine interface {
 	Name() string
 
 	// Preflight looks at the instance and changes nothing. An error means that it
-	// could not look; what it found, however bad, is in the survey.
+	// could not look; what it found, however bad, is in the survey. What was said
+	// and answered is given to the Run's Transcript when that begins.
 	Preflight(ctx context.Context) (*Survey, error)
 
 	// Plan returns what each step of a run would do: exact statements and files.
@@ -33,7 +34,9 @@ type Engine interface {
 	Plan(run *Run, survey *Survey) []PlannedStep
 
 	// Leaves returns the absolute paths of what the engine is going to make
-	// outside the repository in this run: they are recorded before Begin.
+	// outside the repository in this run: they are recorded before Begin, and if
+	// the run is killed the next one removes them. The last element of each must
+	// contain run.Set.Name, or it is not removed.
 	Leaves(run *Run) []string
 
 	// Begin prepares the run: it makes its directories. It fails if another
@@ -64,10 +67,10 @@ type Engine interface {
 	// needs. It is called after Incremental.
 	Journals(ctx context.Context) (*Journals, error)
 
-	// End is called once for each Begin that succeeded, also after a failure. It
-	// removes what the run made outside the repository, if keep is false, and
-	// returns what the instance was told and answered, for the set. ctx may have
-	// ended already.
+	// End is called once for each Begin that succeeded, after the seal or after a
+	// failure. It removes what the run made outside the repository, unless keep,
+	// and lets other backups of the instance begin. It must not depend on the
+	// instance still being there.
 	End(ctx context.Context, keep bool) error
 
 	// Check compares a stored copy of a database's first file with what the
@@ -143,6 +146,7 @@ type Incremental struct {
 type Journals struct {
 	Range    *catalog.JournalRange // Files are filled in
 	Files    []StoredFile          // of the sections "journals" and "configuration"
+	Missing  []string              // what a restore needs and is not there any more, as sentences: the set is sealed, but incomplete
 	Warnings []string
 	Facts    map[string]string // added to those of the survey
 }

@@ -1,0 +1,126 @@
+package dbback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"datfs/catalog"
+)
+
+// storeFiles stores files that are not databases. A file that cannot be read is
+// an error if without it nothing is worth anything (vital); else it makes the
+// set incomplete if it is needed, and is a warning if not.
+func (p *procedure) storeFiles(ctx context.Context, files []StoredFile, vital bool) error {
+	for _, f := range files {
+		p.opts.Progress.SetCurrent(f.Path)
+		err := p.storeFile(ctx, f)
+		if err == nil {
+			continue
+		}
+		if _, ok := errors.AsType[*catalog.RepositoryError](err); ok || ctx.Err() != nil || vital && f.Needed {
+			return fmt.Errorf("store %s: %w", f.Path, err)
+		}
+		p.problem(catalog.Problem{Path: f.Path, Error: reason(err), Fatal: f.Needed})
+	}
+	return nil
+}
+
+func (p *procedure) storeFile(ctx context.Context, f StoredFile) error {
+	src, err := openSource(f.Path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }()
+	p.opts.Progress.SetTotal(p.opts.Progress.Total() + src.opened.Size)
+	info := src.fileInfo(f.Name)
+	info.Section, info.Origin = f.Section, f.Path
+	end := func(info *catalog.FileInfo) error {
+		info.SizeAtEnd, _, err = src.finish()
+		return err
+	}
+	_, err = p.w.Store(ctx, info, src, end)
+	return err
+}
+
+// maxTranscripts bounds what is kept of all that was said in a run, in bytes.
+const maxTranscripts = 16 << 20
+
+// A transcript is what the instance was told and answered in one step.
+type transcript struct {
+	step string
+	text strings.Builder
+}
+
+// transcript is the Run's Transcript.
+func (p *procedure) transcript(step, text string) {
+	kept := 0
+	for i := range p.transcripts {
+		kept += p.transcripts[i].text.Len()
+	}
+	if kept+len(text) > maxTranscripts {
+		text = text[:max(0, maxTranscripts-kept)] + "\n(the rest is left out)\n"
+	}
+	last := len(p.transcripts) - 1
+	if last < 0 || p.transcripts[last].step != step {
+		p.transcripts = append(p.transcripts, transcript{step: step})
+		last++
+	}
+	p.transcripts[last].text.WriteString(text)
+}
+
+// storeTranscripts puts all transcripts into the set, a file each, named in
+// order.
+func (p *procedure) storeTranscripts(ctx context.Context) error {
+	for i := range p.transcripts {
+		t := &p.transcripts[i]
+		info := catalog.FileInfo{
+			Path:    fmt.Sprintf("%02d-%s.txt", i+1, t.step),
+			Section: catalog.SectionTranscripts,
+			Mode:    0o600,
+			UID:     uint32(os.Getuid()),
+			GID:     uint32(os.Getgid()),
+			ModTime: time.Now(),
+		}
+		info.SizeAtOpen = int64(t.text.Len())
+		info.SizeAtEnd = info.SizeAtOpen
+		p.opts.Progress.SetTotal(p.opts.Progress.Total() + info.SizeAtOpen)
+		src := catalog.FromReader(strings.NewReader(t.text.String()))
+		if _, err := p.w.Store(ctx, info, src, nil); err != nil {
+			return fmt.Errorf("store the transcript of %s: %w", t.step, err)
+		}
+	}
+	return nil
+}
+
+// removeLeftovers removes what earlier runs of the instance left outside the
+// repository because they were killed. Only paths whose last element has the
+// name of the set in it are touched: whoever wrote the set file cannot make us
+// remove anything else.
+func (p *procedure) removeLeftovers() {
+	sets, _ := p.repo.Sets() // a damaged set file is verify's to report
+	for _, s := range sets {
+		if s.Instance != p.opts.Instance || s.State == catalog.StateRunning {
+			continue
+		}
+		for _, step := range s.Steps {
+			for _, path := range step.Leaves {
+				if !filepath.IsAbs(path) || !strings.Contains(filepath.Base(path), s.Name) {
+					continue
+				}
+				if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+					continue
+				}
+				if err := os.RemoveAll(path); err != nil {
+					p.warn("what the backup %s left cannot be removed: %v", s.SetName(), err)
+					continue
+				}
+				p.opts.Log("removed %s, which the backup %s left", path, s.SetName())
+			}
+		}
+	}
+}
