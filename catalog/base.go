@@ -36,24 +36,39 @@ func (w *SetWriter) bases(info *FileInfo) []*base {
 		if len(names)-i > maxBaseSets {
 			break
 		}
-		if f := w.baseFile(n, info); f != nil {
-			out = append(out, &base{file: f})
-			if n.sealed() {
-				break
+		found := false
+		for _, section := range alike(info.Section) {
+			if f := w.baseFile(n, info, section); f != nil {
+				out = append(out, &base{file: f})
+				found = true
 			}
+		}
+		if found && n.sealed() {
+			break
 		}
 	}
 	return out
 }
 
-// baseFile returns the file of a set that has the same path and block size.
-func (w *SetWriter) baseFile(n setFileName, info *FileInfo) *File {
+// alike returns the sections whose files of the same path hold much the same:
+// what changed while a database was copied is in the repository only as part of
+// the database as it was after the incremental.
+func alike(s Section) []Section {
+	if s == SectionDatabases || s == SectionConsistent {
+		return []Section{SectionConsistent, SectionDatabases}
+	}
+	return []Section{s}
+}
+
+// baseFile returns the file of a section of a set that has the same path and
+// block size.
+func (w *SetWriter) baseFile(n setFileName, info *FileInfo, section Section) *File {
 	known, err := w.repo.info(n)
 	if err != nil {
 		return nil
 	}
 	i := slices.IndexFunc(known.Files, func(f FileInfo) bool {
-		return f.Section == info.Section && f.Path == info.Path && f.BlockSize == info.BlockSize && f.Size > 0
+		return f.Section == section && f.Path == info.Path && f.BlockSize == info.BlockSize && f.Size > 0
 	})
 	if i < 0 {
 		return nil

@@ -45,6 +45,7 @@ type Section string
 // The sections of a set.
 const (
 	SectionDatabases   Section = "databases"   // copies of database files, by original path
+	SectionConsistent  Section = "consistent"  // the same databases as they are after the incremental
 	SectionIncremental Section = "incremental" // what changed during the copy, and its log
 	SectionJournals    Section = "journals"    // journal files and journal.log
 
@@ -67,7 +68,7 @@ type SetInfo struct {
 	Args     []string  `json:"files_asked,omitempty"` // the paths that the backup was asked for
 
 	Databases   int   `json:"databases"`    // stored files of the section "databases"
-	Bytes       int64 `json:"bytes"`        // sum of the files' sizes
+	Bytes       int64 `json:"bytes"`        // sum of the files' sizes, without the section "consistent"
 	ZeroBytes   int64 `json:"zero_bytes"`   // of these: zero blocks, stored as holes
 	NewBytes    int64 `json:"new_bytes"`    // of these: blocks that were not in the repository before
 	StoredBytes int64 `json:"stored_bytes"` // what the new blocks took in packs, compressed, with directories

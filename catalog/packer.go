@@ -33,6 +33,7 @@ type packer struct {
 	progress *Progress
 
 	cur   *newPack  // nil: the next block begins one
+	begun int       // packs
 	frame *newFrame // being filled; nil: the next block begins one
 	queue chan *newFrame
 	ended chan struct{} // the writer is done
@@ -41,8 +42,10 @@ type packer struct {
 	mu     sync.Mutex  // guards what follows
 	err    error       // the first
 	stored map[int]int64
-	total  int64 // of the published packs' files, in bytes
-	since  int   // packs published since the last call of checkpointDue
+	total  int64      // of the published packs' files, in bytes
+	over   int        // packs that are published, or never will be
+	settle *sync.Cond // over has changed
+	since  int        // packs published since the last call of checkpointDue
 }
 
 // A newPack is a pack that this packer writes. Its IDs, by ordinal, stand in
@@ -81,6 +84,7 @@ func startPacker(r *Repository, prefix string, ws *workers, progress *Progress) 
 		repo: r, prefix: prefix, workers: ws, progress: progress,
 		queue: make(chan *newFrame, queuedFrames), ended: make(chan struct{}), stored: map[int]int64{},
 	}
+	p.settle = sync.NewCond(&p.mu)
 	go p.write()
 	return p
 }
@@ -96,6 +100,7 @@ func (p *packer) add(data []byte, id pack.BlockID, file int) (*newPack, uint32, 
 	}
 	if p.cur == nil {
 		p.cur = &newPack{id: pack.NewID()}
+		p.begun++
 	}
 	if p.frame == nil {
 		p.frame = &newFrame{pack: p.cur, raw: getFrameBuffer(), done: make(chan struct{})}
@@ -135,6 +140,26 @@ func (p *packer) finish() error {
 	close(p.queue)
 	<-p.ended
 	return p.failure()
+}
+
+// publishAll ends the open pack and waits until every pack begun so far is
+// published: all that was added can then be read.
+func (p *packer) publishAll() error {
+	p.flush(true)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.over < p.begun {
+		p.settle.Wait()
+	}
+	return p.err
+}
+
+// endPack counts a pack that is published, or never will be.
+func (p *packer) endPack() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over++
+	p.settle.Broadcast()
 }
 
 func (p *packer) fail(err error) {
@@ -196,6 +221,7 @@ func (p *packer) write() {
 			if err := p.publish(f); err != nil {
 				p.fail(fmt.Errorf("publish pack %v: %w", f.pack.id, err))
 			}
+			p.endPack()
 		}
 	})
 	var cur *packFile
@@ -209,9 +235,13 @@ func (p *packer) write() {
 		}
 		putFrameBuffer(f.raw)
 		putFrameBuffer(f.stored)
-		if cur != nil && f.last && !p.failed.Load() {
+		switch {
+		case !f.last:
+		case cur != nil && !p.failed.Load():
 			finished <- cur
 			cur = nil
+		default:
+			p.endPack()
 		}
 	}
 	close(finished)

@@ -242,8 +242,10 @@ func (s *SetInfo) sumFiles() {
 		if f.Section == SectionDatabases {
 			s.Databases++
 		}
-		s.Bytes += f.Size
-		s.ZeroBytes += f.ZeroBytes
+		if f.Section != SectionConsistent { // the databases again
+			s.Bytes += f.Size
+			s.ZeroBytes += f.ZeroBytes
+		}
 		s.NewBytes += f.NewBytes
 		stored += f.StoredBytes
 	}

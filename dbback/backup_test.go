@@ -197,7 +197,7 @@ func TestBackup_Complete(t *testing.T) {
 	if !slices.Equal(steps, wantSteps) {
 		t.Errorf("steps = %v, want %v", steps, wantSteps)
 	}
-	info = repo.only(t)
+	info := repo.only(t)
 	if info.State != catalog.StateComplete || info.Engine != "fake" || info.Databases != 2 {
 		t.Errorf("set = %+v", info)
 	}
@@ -494,6 +494,57 @@ func TestBackup_IOLimit(t *testing.T) {
 	}
 	if got := repo.only(t); got.Bytes > 8<<20 {
 		t.Errorf("%d bytes are stored", got.Bytes)
+	}
+}
+
+// An engine that can read its incremental.
+type fakeOverlayer struct {
+	*fakeEngine
+	change catalog.Change
+	err    error
+}
+
+func (e *fakeOverlayer) Overlay(_ context.Context, db catalog.Database, f catalog.FileInfo) (*Overlay, error) {
+	if db.Name != "USER" {
+		return nil, e.err
+	}
+	return &Overlay{Size: f.Size, Changes: func(yield func(catalog.Change, error) bool) { yield(e.change, nil) }}, nil
+}
+
+func TestBackup_Overlay(t *testing.T) {
+	repo, fake := newRepo(t), newFake(t)
+	e := &fakeOverlayer{fake, catalog.Change{Offset: 7*8192 + 5, Data: []byte("what the incremental says")}, errFake}
+	info, err := Backup(t.Context(), repo.Repository, e, BackupOptions{Instance: "PROD"})
+	if err != nil || info.State != catalog.StateComplete || info.Databases != 2 {
+		t.Fatalf("set = %+v, %v", info, err)
+	}
+	path := filepath.Join(e.dir, "user", "IRIS.DAT")
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(want[e.change.Offset:], e.change.Data)
+	if got := repo.read(t, info.SetName(), catalog.SectionConsistent, path); got != string(want) {
+		t.Error("the database is not as the incremental makes it")
+	}
+	if _, warnings := fatal(info); !slices.ContainsFunc(warnings, func(s string) bool { return strings.Contains(s, errFake.Error()) }) {
+		t.Errorf("warnings = %v", warnings)
+	}
+	to := t.TempDir()
+	report, err := Restore(t.Context(), repo.Repository, RestoreOptions{
+		Set: info.SetName(), To: to, Section: catalog.SectionConsistent, Only: []string{"IRIS.DAT"},
+	})
+	if err != nil || len(report.Files) != 1 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if got, err := os.ReadFile(filepath.Join(to, path)); err != nil || string(got) != string(want) {
+		t.Errorf("restored %d bytes, %v", len(got), err)
+	}
+	report = repo.restore(t, info, t.TempDir())
+	for _, f := range report.Files {
+		if strings.Contains(f.Target, "/consistent/") {
+			t.Errorf("restored %s", f.Target)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package dbback
 
 import (
 	"context"
+	"iter"
 
 	"datfs/catalog"
 )
@@ -80,6 +81,23 @@ type Engine interface {
 	// Sentences says what it means for this kind of instance if a backup ends
 	// within or after a step, and what to do.
 	Sentences(step string) (means, next string)
+}
+
+// An Overlayer is an Engine that can read its own incremental: a set of it then
+// also holds the databases as they are after the incremental, at the cost of the
+// changed blocks, as files of the section "consistent".
+type Overlayer interface {
+	// Overlay returns what the incremental changes in the stored copy of a
+	// database's first file; nil if nothing can be said of it. It is called after
+	// Incremental, and while its files are still there. An error is a warning of
+	// the set, never the end of a backup.
+	Overlay(ctx context.Context, db catalog.Database, copied catalog.FileInfo) (*Overlay, error)
+}
+
+// An Overlay is what an incremental changes in a file.
+type Overlay struct {
+	Size    int64 // of the file afterwards, bytes
+	Changes iter.Seq2[catalog.Change, error]
 }
 
 // A Run is one run of the method as the engine sees it.

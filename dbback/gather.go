@@ -47,6 +47,30 @@ func (p *procedure) storeFile(ctx context.Context, f StoredFile) error {
 	return err
 }
 
+// overlay stores the databases as they are after the incremental.
+func (p *procedure) overlay(ctx context.Context, e Overlayer) error {
+	for _, db := range p.method.Databases {
+		files := p.w.Files()
+		lower := copyOf(files, db)
+		if lower < 0 {
+			continue // it is a problem of the set already
+		}
+		over, err := e.Overlay(ctx, db, files[lower])
+		if err == nil && over != nil {
+			info := files[lower]
+			info.Section = catalog.SectionConsistent
+			_, err = p.w.StoreOver(ctx, info, lower, over.Size, over.Changes)
+		}
+		if _, ok := errors.AsType[*catalog.RepositoryError](err); ok || ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			p.problem(catalog.Problem{Path: files[lower].Path, Error: fmt.Sprintf("not stored as it is after the incremental: %v", err)})
+		}
+	}
+	return nil
+}
+
 // maxTranscripts bounds what is kept of all that was said in a run, in bytes.
 const maxTranscripts = 16 << 20
 

@@ -27,7 +27,14 @@ func (r *restorer) plan(set *catalog.Set, repoDir string) error {
 		return err
 	}
 	r.opts.To, r.report.To = to, to
-	wanted, err := choose(r.info.Files, r.opts.Only)
+	if r.opts.Section == "" {
+		r.opts.Section = catalog.SectionDatabases
+	}
+	offered, err := r.offered()
+	if err != nil {
+		return err
+	}
+	wanted, err := choose(r.info.Files, offered, r.opts.Only)
 	if err != nil {
 		return err
 	}
@@ -51,12 +58,35 @@ func (r *restorer) plan(set *catalog.Set, repoDir string) error {
 	return r.checkSpace()
 }
 
+// offered returns the indexes of the files that this restore is about: one form
+// of the databases, and what is neither.
+func (r *restorer) offered() (out []int, err error) {
+	databases := 0
+	for i := range r.info.Files {
+		switch r.info.Files[i].Section {
+		case r.opts.Section:
+			databases++
+		case catalog.SectionDatabases, catalog.SectionConsistent:
+			continue
+		default:
+			if r.opts.To == "/" {
+				continue
+			}
+		}
+		out = append(out, i)
+	}
+	if databases == 0 && r.opts.Section == catalog.SectionConsistent {
+		return nil, fmt.Errorf("the set has no databases as they are after the incremental: %w", catalog.ErrNotFound)
+	}
+	return out, nil
+}
+
 // place sets a job's target and looks at what is there now.
 func (r *restorer) place(j *job, repoDir string) error {
 	// Cleaned as an absolute path, so that no ".." of a damaged or forged set
 	// leads out of the directory.
 	below := filepath.Clean("/" + j.info.Path)
-	if j.info.Section != catalog.SectionDatabases {
+	if s := j.info.Section; s != catalog.SectionDatabases && s != catalog.SectionConsistent {
 		below = filepath.Join("/", string(j.info.Section), below)
 	}
 	j.target = filepath.Join(r.opts.To, below)
@@ -75,17 +105,17 @@ func (r *restorer) place(j *job, repoDir string) error {
 	return regular(j.target, st.Mode())
 }
 
-// choose returns the indexes of the files that one of the patterns matches, all
-// without patterns. Each pattern must match something: restoring less than was
+// choose returns those of the offered files that one of the patterns matches, by
+// their indexes; all without patterns. Each pattern must match something: restoring less than was
 // asked for would look like success.
-func choose(files []catalog.FileInfo, patterns []string) ([]int, error) {
+func choose(files []catalog.FileInfo, offered []int, patterns []string) ([]int, error) {
 	var chosen []int
 	for _, p := range patterns {
 		if !doublestar.ValidatePattern(p) {
 			return nil, fmt.Errorf("pattern %q: %w", p, doublestar.ErrBadPattern)
 		}
 		some := false
-		for i := range files {
+		for _, i := range offered {
 			if matches(p, &files[i]) {
 				some = true
 				chosen = append(chosen, i)
@@ -96,9 +126,7 @@ func choose(files []catalog.FileInfo, patterns []string) ([]int, error) {
 		}
 	}
 	if len(patterns) == 0 {
-		for i := range files {
-			chosen = append(chosen, i)
-		}
+		chosen = slices.Clone(offered)
 	}
 	slices.Sort(chosen)
 	return slices.Compact(chosen), nil

@@ -54,8 +54,12 @@ func TestChoose(t *testing.T) {
 		{[]string{"USER"}, nil},
 		{[]string{""}, nil},
 	}
+	var all []int
+	for i := range files {
+		all = append(all, i)
+	}
 	for _, tt := range tests {
-		got, err := choose(files, tt.patterns)
+		got, err := choose(files, all, tt.patterns)
 		if tt.want == nil {
 			if !errors.Is(err, catalog.ErrNotFound) || !strings.Contains(err.Error(), "/mgr/app/old/IRIS.DAT (database old)") {
 				t.Errorf("choose(%q) = %v, %v; want ErrNotFound that lists the files", tt.patterns, got, err)
@@ -66,7 +70,7 @@ func TestChoose(t *testing.T) {
 			t.Errorf("choose(%q) = %v, %v; want %v", tt.patterns, got, err, tt.want)
 		}
 	}
-	if _, err := choose(files, []string{"[a"}); !errors.Is(err, doublestar.ErrBadPattern) {
+	if _, err := choose(files, all, []string{"[a"}); !errors.Is(err, doublestar.ErrBadPattern) {
 		t.Errorf("err = %v, want ErrBadPattern", err)
 	}
 }
@@ -196,6 +200,36 @@ func TestRestorer_CheckSpace(t *testing.T) {
 			if err != nil && (!strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "bytes are needed")) {
 				t.Errorf("%s: err = %v", tt.name, err)
 			}
+		}
+	}
+}
+
+// Which sections a restore is about depends on where it goes and on the form of
+// the databases that is asked for.
+func TestOffered(t *testing.T) {
+	files := []catalog.FileInfo{
+		{Path: "/db", Section: catalog.SectionDatabases},
+		{Path: "i.cbk", Section: catalog.SectionIncremental},
+		{Path: "/db", Section: catalog.SectionConsistent},
+	}
+	tests := []struct {
+		to      string
+		section catalog.Section
+		files   []catalog.FileInfo
+		want    []int
+		fails   bool
+	}{
+		{"/restore", catalog.SectionDatabases, files, []int{0, 1}, false},
+		{"/restore", catalog.SectionConsistent, files, []int{1, 2}, false},
+		{"/", catalog.SectionDatabases, files, []int{0}, false},
+		{"/", catalog.SectionConsistent, files, []int{2}, false},
+		{"/restore", catalog.SectionConsistent, files[:2], nil, true},
+	}
+	for _, tt := range tests {
+		r := &restorer{opts: RestoreOptions{To: tt.to, Section: tt.section}, info: &catalog.SetInfo{Files: tt.files}}
+		got, err := r.offered()
+		if !slices.Equal(got, tt.want) || errors.Is(err, catalog.ErrNotFound) != tt.fails {
+			t.Errorf("%s of %s: %v, %v; want %v", tt.section, tt.to, got, err, tt.want)
 		}
 	}
 }

@@ -231,7 +231,13 @@ func (p *procedure) incremental(ctx context.Context) error {
 	}
 	p.warnAll(inc.Warnings)
 	p.method.Incrementals, p.method.Journal = inc.Apply, inc.Journal
-	return p.storeFiles(ctx, inc.Files, true)
+	if err := p.storeFiles(ctx, inc.Files, true); err != nil {
+		return err
+	}
+	if e, ok := p.engine.(Overlayer); ok {
+		return p.overlay(ctx, e)
+	}
+	return nil
 }
 
 // journals captures what a restore needs beside the databases and the
@@ -261,9 +267,7 @@ func (p *procedure) journals(ctx context.Context) error {
 func (p *procedure) checkCopies(dbs []catalog.Database) {
 	files := p.w.Files()
 	for _, db := range dbs {
-		i := slices.IndexFunc(files, func(f catalog.FileInfo) bool {
-			return f.Section == catalog.SectionDatabases && f.Path == filepath.Clean(db.Paths[0])
-		})
+		i := copyOf(files, db)
 		if i < 0 {
 			continue // it is a problem of the set already
 		}
@@ -271,6 +275,13 @@ func (p *procedure) checkCopies(dbs []catalog.Database) {
 			p.problem(catalog.Problem{Path: files[i].Path, Error: text})
 		}
 	}
+}
+
+// copyOf returns the index of the stored copy of a database's first file, or -1.
+func copyOf(files []catalog.FileInfo, db catalog.Database) int {
+	return slices.IndexFunc(files, func(f catalog.FileInfo) bool {
+		return f.Section == catalog.SectionDatabases && f.Path == filepath.Clean(db.Paths[0])
+	})
 }
 
 // giveUpTime is how long a failed run may take to keep what it knows.

@@ -25,8 +25,14 @@ type RestoreOptions struct {
 
 	// To is the directory to restore to. Database files come below it under
 	// their original absolute path, so "/" puts them back where they were; files
-	// of other sections below "incremental" and "journals".
+	// of other sections below "incremental", "journals" and so on, but not if To
+	// is "/", where these would only be in the way.
 	To string
+
+	// Section is which of the two forms of the databases to restore: as they were
+	// copied (SectionDatabases, or ""), or as they are after the incremental
+	// (SectionConsistent), which not every set has.
+	Section catalog.Section
 
 	// Only, if not empty, limits the restore to the files that one of these
 	// patterns matches. A pattern is a full path, or a directory and so all

@@ -28,7 +28,7 @@ func newSet(info *catalog.SetInfo) *set {
 	s.databases = sync.OnceValue(func() map[string][]int {
 		files := make(map[string][]int)
 		for i := range info.Files {
-			if db := info.Files[i].Database; db != "" {
+			if db := info.Files[i].Database; db != "" && info.Files[i].Section != catalog.SectionConsistent {
 				files[plainName(db)] = append(files[plainName(db)], i)
 			}
 		}
@@ -114,7 +114,7 @@ func (b *setBuilder) dir(section catalog.Section, orig string) *children {
 
 // dirAttr returns the attributes of the original directory if they are known.
 func (b *setBuilder) dirAttr(section catalog.Section, orig string) attr {
-	if section == catalog.SectionDatabases {
+	if section == catalog.SectionDatabases || section == catalog.SectionConsistent {
 		for i := range b.set.info.Dirs {
 			if d := &b.set.info.Dirs[i]; original(d.Path) == orig {
 				return originalDirAttr(d)
