@@ -256,9 +256,12 @@ func (s *source) readAt(buf []byte, want int, off int64) (int, error) {
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
-		case errors.Is(err, unix.EINVAL) && s.direct:
-			// Other alignment is needed, or the offset is within a unit: the
-			// end of a file that has grown since.
+		case s.direct && (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EIO)):
+			// EINVAL: other alignment is needed, or the offset is within a unit,
+			// the end of a file that has grown since. EIO: somebody writes to the
+			// file through a mapping, and what is written has no place on the disk
+			// yet (the kernel's log then has "Direct I/O collision with buffered
+			// writes"). A disk that is broken says so again.
 			s.buffered()
 			continue
 		case err != nil:

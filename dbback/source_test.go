@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -392,5 +393,61 @@ func TestOpenSource_Link(t *testing.T) {
 	got, _, err := readSource(t, mustOpen(t, link), granule, nil)
 	if err != nil || string(got) != "content" {
 		t.Errorf("read %q, err = %v", got, err)
+	}
+}
+
+// A file that somebody writes through a mapping can be read: direct reads of
+// pages that have no place on the disk yet fail on some file systems, with an
+// error that looks like a broken disk.
+func TestSource_Mapped(t *testing.T) {
+	const size = 8 << 20
+	path := filepath.Join(t.TempDir(), "mapped")
+	for range 20 {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Truncate(size); err != nil {
+			t.Fatal(err)
+		}
+		m, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for i := 0; ; i = (i + 4096*7) % size {
+				select {
+				case <-stop:
+					return
+				default:
+					m[i]++
+				}
+			}
+		})
+		src, err := openSource(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got int64
+		buf := alignedBuffer(4 << 20)
+		for err == nil {
+			var n int
+			var hole int64
+			n, hole, err = src.Next(buf)
+			got += int64(n) + hole
+		}
+		if !errors.Is(err, io.EOF) || got != size {
+			t.Errorf("read %d bytes of %d: %v", got, size, err)
+		}
+		close(stop)
+		wg.Wait()
+		if err := errors.Join(src.Close(), unix.Munmap(m), f.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
