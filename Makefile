@@ -8,10 +8,10 @@ FUZZTIME = 30s
 # the catalog makes an error of it: that is what the tests of damage look at.
 NOCHECKPTR = -gcflags=go.etcd.io/bbolt/...=-d=checkptr=0
 
-.PHONY: build deps test race lint fmt fuzz bench demo golden ci
+.PHONY: build deps test race lint fmt fuzz bench demo speed golden ci
 
 build:  ; go build -o bin/datfs .
-deps:   ; @bash .ci/deps fuse3 rsync xxhash
+deps:   ; @bash .ci/deps fuse3 rsync xxhash fis-gtm
 test: deps
 	go test -timeout 20m ./...
 race: deps
@@ -21,6 +21,7 @@ lint:   ; $(LINT) run ./... && go mod tidy -diff
 fmt:    ; $(LINT) fmt ./...
 bench:  ; go test -timeout 60m -run '^$$' -bench . -benchmem ./bench
 demo:   ; @bash bench/demo.sh
+speed:  ; @bash bench/speed.sh
 golden: ; go test ./catalog/... -run Golden -update
 ci:     ; bash .ci/run
 

@@ -22,8 +22,8 @@
 //
 //   - data.go, block.go, rows.go: the database file.
 //   - ideal.go: the least a change can take, to compare growth with.
-//   - gendat: the generator as a command, for bench/demo.sh.
-//   - measure: memory of a command, read speed of a file, for bench/demo.sh.
+//   - gendat: the generator as a command, for bench/speed.sh.
+//   - measure: memory of a command, read speed of a file, for bench/speed.sh.
 //   - *_bench_test.go: Go benchmarks; "make bench" runs them.
 //
 // This package may use zstd itself, beside catalog/pack: it is the yardstick

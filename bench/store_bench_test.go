@@ -87,7 +87,7 @@ func BenchmarkStore(b *testing.B) {
 }
 
 // storeChanged also reports the growth in packs as a multiple of the changed
-// blocks' sizes, each compressed alone. The demo measures the same on a whole
+// blocks' sizes, each compressed alone. bench/speed.sh measures the same on a whole
 // repository, catalog and set files included.
 func storeChanged(b *testing.B) {
 	path, repo := benchDatabase(b), newRepository(b)

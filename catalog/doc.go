@@ -70,6 +70,7 @@
 //	lock.go        locks between processes
 //	db.go          catalog.db; the only file that says bbolt; enter.go
 //	info.go        what is known of a set and its files; their JSON
+//	method.go      how the parts of a set belong together; the steps taken
 //	name.go        names of sets, and finding a set by a part of its name
 //	sets.go        listing and opening sets
 //	setformat.go   the format of a set's file
@@ -77,6 +78,7 @@
 //	page.go        extent pages and their encoding
 //	writer.go      the life of a set: begin, store, seal, abort
 //	filewriter.go  one file: bytes in, pages out
+//	overlay.go     a file laid over another one of the same set
 //	cut.go         reads a source and cuts it into blocks
 //	dedup.go       decides where a block goes; base.go, recent.go help
 //	packer.go      new blocks into frames, frames into packs

@@ -37,9 +37,14 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 	app := newApp()
 	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
+	return runApp(ctx, app, args)
+}
+
+// runApp runs the command line and says how it ended.
+func runApp(ctx context.Context, app *cli.App, args []string) int {
 	err := app.RunContext(ctx, arrange(app, args))
 	if err != nil {
-		printError(stderr, err)
+		printError(app.ErrWriter, err)
 	}
 	return exitCode(err)
 }
@@ -54,8 +59,9 @@ func newApp() *cli.App {
 		Description: walkThrough,
 		Flags:       append(globalFlags(true, true), cli.HelpFlag), // with a help command of its own the application gets none
 		Commands: []*cli.Command{
-			initCommand(), backupCommand(), setsCommand(), showCommand(), mountCommand(), unmountCommand(),
-			restoreCommand(), statsCommand(), verifyCommand(), rebuildCommand(), completionCommand(), helpCommand(),
+			initCommand(), checkCommand(products()), backupCommand(products()), setsCommand(), showCommand(),
+			mountCommand(), unmountCommand(), restoreCommand(), statsCommand(), verifyCommand(), rebuildCommand(),
+			practiceCommand(), completionCommand(), helpCommand(),
 		},
 		Action:                    noCommand,
 		HideHelpCommand:           true, // we have our own
@@ -73,10 +79,12 @@ func newApp() *cli.App {
 
 const walkThrough = `datfs init /backup/repo                             create a repository
 export DATFS_REPO=/backup/repo                      instead of --repo each time
-datfs backup files --name PROD /data/user/IRIS.DAT  store a file that is at rest
+datfs check iris --instance IRIS                    is the instance fit for a backup?
+datfs backup iris --instance IRIS                   back it up while it is in use
+datfs backup files --name PROD /data/user/IRIS.DAT  or store a file that is at rest
 datfs sets                                          see what is stored
 datfs mount --background /mnt/b                     look into it, rsync from it
-datfs restore PROD/latest --to /restore             or copy it out`
+datfs restore IRIS/latest --to /restore             or copy it out`
 
 // prepare tells a command and those below it what they do not inherit.
 func prepare(cmd *cli.Command) {
@@ -121,6 +129,9 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !unknown {
 		return usageErrorf(c, "%w", err)
+	}
+	if name == "password" {
+		return withHint(usageErrorf(c, "unknown flag --password"), noPasswordFlag)
 	}
 	suggestion := cli.SuggestFlag(c.Command.Flags, name, false)
 	if suggestion == "" {

@@ -36,6 +36,22 @@ func TestMain_Usage(t *testing.T) {
 		{"init a --repo b", "datfs: init: two repositories given: a and --repo b"},
 		{"backup", "datfs: backup: ENGINE is missing"},
 		{"backup fils", `datfs: backup: unknown command "fils"; did you mean "files"?`},
+		{"check", "datfs: check: ENGINE is missing"},
+		{"check irs", `datfs: check: unknown command "irs"; did you mean "iris"?`},
+		{"check iris", "datfs: check iris: --instance NAME is missing"},
+		{"check iris x --instance IRIS", `datfs: check iris: unexpected argument "x"`},
+		{"check iris --instance a/b --command x", `datfs: check iris: instance a/b: "a/b" is not the name of an instance`},
+		{"check iris --instance IRIS --command x --name a/b", `datfs: check iris: instance name "a/b": use `},
+		{"check iris --instance IRIS --command x --work-dir rel", "datfs: check iris: instance IRIS: the work directory rel is not absolute"},
+		{"check iris --instance IRIS --command x --io-limit 1", "datfs: check iris: unknown flag --io-limit"},
+		{"backup iris --dry-run", "datfs: backup iris: --instance NAME is missing"},
+		{"backup iris --instance IRIS --command 'x", "datfs: backup iris: --command: a quote is not closed"},
+		{"backup iris --instance IRIS --command x", "datfs: backup iris: no repository given"},
+		{"backup iris --instance IRIS --command x --io-limit much", `datfs: backup iris: --io-limit: "much" is not a rate such as 200MB/s`},
+		{"backup iris --instance IRIS --command x --backup-timeout 5", "datfs: backup iris: invalid value \"5\" for flag -backup-timeout"},
+		{"backup iris --instance IRIS --password-file /nosuch", "datfs: backup iris: --password-file: password: open /nosuch: "},
+		{"backup iris --instance IRIS --password geheim", "datfs: backup iris: unknown flag --password\nhint: there is no --password: every user"},
+		{"backup iris --instance IRIS --password=geheim", "datfs: backup iris: unknown flag --password\nhint: there is no --password: every user"},
 		{"backup files", "datfs: backup files: FILE is missing"},
 		{"backup files f", "datfs: backup files: --name INSTANCE is missing"},
 		{"backup files f --name", "datfs: backup files: --name needs a value"},
@@ -62,6 +78,9 @@ func TestMain_Usage(t *testing.T) {
 			}
 			if !strings.Contains(stderr, tt.want) {
 				t.Errorf("standard error has\n%s\nwant %s", stderr, tt.want)
+			}
+			if strings.Contains(stderr, "geheim") {
+				t.Errorf("a password is shown:\n%s", stderr)
 			}
 			if !strings.Contains(stderr, "\nhint: ") {
 				t.Errorf("no hint in\n%s", stderr)
@@ -107,7 +126,7 @@ func TestHelp_ExitCodes(t *testing.T) {
 	if !ok {
 		t.Fatal("no exit codes in the help")
 	}
-	for _, code := range []int{exitOK, exitFailure, exitUsage, exitWarnings, exitNoRepository, exitLocked, exitInterrupted} {
+	for _, code := range []int{exitOK, exitFailure, exitUsage, exitWarnings, exitUnfit, exitNoRepository, exitLocked, exitInterrupted} {
 		if !regexp.MustCompile(fmt.Sprintf(`(?m)^ +%d  \w`, code)).MatchString(codes) {
 			t.Errorf("exit code %d is not in the help:\n%s", code, codes)
 		}

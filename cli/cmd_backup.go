@@ -12,8 +12,8 @@ import (
 	"datfs/dbback"
 )
 
-func backupCommand() *cli.Command {
-	return &cli.Command{
+func backupCommand(products []product) *cli.Command {
+	cmd := &cli.Command{
 		Name:      "backup",
 		Usage:     "store a set of database files",
 		ArgsUsage: "ENGINE",
@@ -22,17 +22,20 @@ they are from; each way is an engine:
 
    files   files that nothing writes to: the database is down, frozen, or the
            files are copies made by other means
-
-   datfs backup files --help`,
-		Flags: globalFlags(true, true),
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return unknownCommand(c, c.Command.Subcommands, c.Args().First())
-			}
-			return usageErrorf(c, "ENGINE is missing")
-		},
+`,
+		Flags:       globalFlags(true, true),
+		Action:      needEngine,
 		Subcommands: []*cli.Command{backupFilesCommand()},
 	}
+	for _, p := range products {
+		cmd.Description += fmt.Sprintf("   %-7s %s, while it is in use\n", p.name, p.title)
+		cmd.Subcommands = append(cmd.Subcommands, backupProductCommand(p))
+	}
+	cmd.Description += "\n   datfs backup files --help"
+	for _, p := range products {
+		cmd.Description += fmt.Sprintf("\n   datfs backup %s --help", p.name)
+	}
+	return cmd
 }
 
 func backupFilesCommand() *cli.Command {
@@ -84,11 +87,17 @@ func backupFiles(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return goOnHint(err)
 	}
+	return reportBackup(c, set, time.Since(start))
+}
+
+// reportBackup prints what a backup stored, and returns an error if that is not
+// all that it should have.
+func reportBackup(c *cli.Context, set *catalog.SetInfo, d time.Duration) (err error) {
 	printProblems(c.App.ErrWriter, set.Problems)
 	if c.Bool("json") {
 		err = writeJSON(c.App.Writer, summaryOf(set))
 	} else {
-		err = printBackup(c.App.Writer, datfsCommand(c), set, time.Since(start))
+		err = printBackup(c.App.Writer, datfsCommand(c), set, d)
 	}
 	switch {
 	case set.State != catalog.StateComplete:
@@ -108,8 +117,11 @@ func incompleteError(set *catalog.SetInfo) error {
 			fatal++
 		}
 	}
-	err := warningErrorf("backup %s: the set is %s: %s stored, %s not",
-		set.SetName(), set.State, count(len(set.Files), "file"), count(fatal, "file"))
+	what := fmt.Sprintf("%s stored, %s not", count(len(set.Files), "file"), count(fatal, "file"))
+	if set.Method != nil { // it may lack what is no file of it, such as a journal that is gone
+		what = count(fatal, "error") + ": see above"
+	}
+	err := warningErrorf("backup %s: the set is %s: %s", set.SetName(), set.State, what)
 	return withHint(err, "set right what the error lines name and run it again; what is stored already is not stored twice")
 }
 
@@ -117,6 +129,9 @@ func printBackup(w io.Writer, datfs string, set *catalog.SetInfo, d time.Duratio
 	name := set.SetName().String()
 	fmt.Fprintf(w, "stored %s: %s\n", name, set.State)
 	t := newPairs(w, false)
+	if set.Method != nil {
+		t.AppendRow(pair("  databases", fmt.Sprintf("%d, %s", len(set.Method.Databases), size(sectionSize(set, catalog.SectionDatabases)))))
+	}
 	t.AppendRows(rows(
 		pair("  files", fmt.Sprint(len(set.Files))),
 		pair("  size", fmt.Sprintf("%s, of which %s are zeros and take no space", size(set.Bytes), size(set.ZeroBytes))),
@@ -124,7 +139,14 @@ func printBackup(w io.Writer, datfs string, set *catalog.SetInfo, d time.Duratio
 		pair("  stored", size(set.StoredBytes)+" on disk for these, compressed"),
 		pair("  took", fmt.Sprintf("%v, %s", took(d), rate(inBytes, set.Bytes, d))),
 	))
+	if set.Method != nil {
+		t.AppendRows(methodRows(set))
+	}
 	t.Render()
-	_, err := fmt.Fprintf(w, "next: %s mount DIR, or %s show %s\n", datfs, datfs, shellWord(name))
+	fmt.Fprintf(w, "next: %s mount DIR, or %s show %s\n", datfs, datfs, shellWord(name))
+	if set.Method == nil {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, "to restore: the copies were made in use, and are damaged without the incremental and the journals above")
 	return err
 }

@@ -30,6 +30,10 @@ and synced before restore says that it is done.
 without a slash, the name of a file or of a database. *, **, ?, [] and {} work as
 in a shell. It may be given several times.
 
+Databases that were backed up while in use are damaged as they come back: their
+incremental has to be applied to them, then the journals. restore copies these too,
+below DIR/incremental, DIR/journals and so on, and says at the end what to do.
+
 An incomplete set is refused unless you say --allow-incomplete: what it lacks may
 be what the database needs.
 
@@ -57,6 +61,10 @@ func runRestore(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
+	info, err := infoOf(repo, name)
+	if err != nil {
+		return err
+	}
 	start := time.Now()
 	progress, stop := startProgress(c, "restore", inBytes)
 	report, err := dbback.Restore(c.Context, repo, dbback.RestoreOptions{
@@ -81,6 +89,9 @@ func runRestore(c *cli.Context, repo *catalog.Repository) error {
 		err = errors.Join(err, writeJSON(c.App.Writer, report))
 	} else {
 		printRestore(c.App.Writer, report, time.Since(start))
+	}
+	if !report.DryRun {
+		printDirty(c.App.ErrWriter, datfsCommand(c), info, report)
 	}
 	if err == nil && len(report.Warnings) > 0 {
 		err = warningErrorf("restore %s: done with %s", name, count(len(report.Warnings), "warning"))

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -25,9 +27,13 @@ state is
 SIZE is what the files of the set add up to, STORED what its new blocks took on
 disk.
 
+Below the table it says of a backup in use that was cut off, if none succeeded
+since, at which step that was, what it means for the instance, and what to do.
+
 With --json it prints an array of objects with instance, name, time, finished,
-state, engine, host, program, databases, bytes, zero_bytes, new_bytes and
-stored_bytes.
+state, engine, host, program, databases, bytes, zero_bytes, new_bytes,
+stored_bytes, and for backups in use steps: objects with name, time, means, next
+and leaves.
 
    datfs sets
    datfs sets --json`,
@@ -48,7 +54,7 @@ func runSets(c *cli.Context, repo *catalog.Repository) error {
 		return errors.Join(err, writeJSON(c.App.Writer, list))
 	}
 	if len(sets) == 0 && err == nil {
-		fmt.Fprintf(c.App.ErrWriter, "no sets yet; store one with: %s backup files --name INSTANCE FILE...\n", datfsCommand(c))
+		fmt.Fprintf(c.App.ErrWriter, "no sets yet; store one with: %[1]s backup iris --instance NAME, or %[1]s backup files --name INSTANCE FILE...\n", datfsCommand(c))
 		return nil
 	}
 	printSets(c.App.Writer, sets)
@@ -63,6 +69,21 @@ func printSets(w io.Writer, sets []*catalog.SetInfo) {
 			fmt.Sprint(s.Databases), size(s.Bytes), size(s.StoredBytes)))
 	}
 	t.Render()
+	for _, s := range sets {
+		if advice := stepAdvice(s); len(advice) > 0 && stillCutOff(sets, s) {
+			fmt.Fprintf(w, "\n%s\n", strings.Join(advice, "\n"))
+		}
+	}
+}
+
+// stillCutOff returns whether no later backup of the instance made something
+// else of it: one that came to its end, is at work, or was cut off as well.
+func stillCutOff(sets []*catalog.SetInfo, set *catalog.SetInfo) bool {
+	return !slices.ContainsFunc(sets, func(s *catalog.SetInfo) bool {
+		step := s.LastStep()
+		return s.Instance == set.Instance && s.SetName().Compare(set.SetName()) > 0 &&
+			step != nil && (s.State != catalog.StateInterrupted || step.Means != "")
+	})
 }
 
 // A setSummary is a set without what has no fixed length: a line of a listing.
@@ -74,6 +95,8 @@ type setSummary struct {
 	Files    *struct{} `json:"files,omitempty"`
 	Dirs     *struct{} `json:"dirs,omitempty"`
 	Problems *struct{} `json:"problems,omitempty"`
+	Method   *struct{} `json:"method,omitempty"`
+	Findings *struct{} `json:"findings,omitempty"`
 }
 
 func summaryOf(set *catalog.SetInfo) setSummary { return setSummary{SetInfo: set} }

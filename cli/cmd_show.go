@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
@@ -15,8 +17,10 @@ func showCommand() *cli.Command {
 		Name:      "show",
 		Usage:     "print everything known of one set",
 		ArgsUsage: "SET",
-		Description: `show prints what is known of a set: its state and why, its files, what they are
-and what they took. SET is a full name, the start of one that no other set
+		Description: `show prints what is known of a set: its state and why, its files by section, what
+they are and what they took. Of a backup that was taken in use it also prints the
+steps, what the instance said of its databases, what the preflight found, and what
+a restore needs: the incremental and the journals. SET is a full name, the start of one that no other set
 shares, INSTANCE/latest for the newest complete set of an instance, or latest if
 there is but one instance.
 
@@ -56,29 +60,47 @@ func printSet(w io.Writer, s *catalog.SetInfo) {
 		pair("started", localTime(s.Time)),
 		pair("sealed", localTime(s.Finished)),
 		pair("taken by", fmt.Sprintf("engine %s, host %s, %s", orDash(s.Engine), orDash(s.Host), orDash(s.Program))),
+	))
+	if s.Method != nil {
+		t.AppendRow(pair("product", orDash(printable(s.Method.ProductVersion))))
+	}
+	t.AppendRows(rows(
 		pair("databases", fmt.Sprint(s.Databases)),
 		pair("size", size(s.Bytes)),
 		pair("zeros", size(s.ZeroBytes)),
 		pair("new", size(s.NewBytes)),
 		pair("stored", size(s.StoredBytes)),
 	))
+	if s.Method != nil {
+		t.AppendRows(restoreRows(s.Method))
+	}
 	t.Render()
-	if len(s.Files) > 0 {
-		fmt.Fprintln(w)
-		printFiles(w, s.Files)
+	part := func(there bool, write func()) {
+		if there {
+			fmt.Fprintln(w)
+			write()
+		}
 	}
-	if len(s.Problems) > 0 {
-		fmt.Fprintln(w)
-		printProblems(w, s.Problems)
+	part(len(s.Steps) > 0, func() { printSteps(w, s) })
+	advice := stepAdvice(s)
+	part(len(advice) > 0, func() { fmt.Fprintln(w, strings.Join(advice, "\n")) })
+	part(s.Method != nil, func() { printMethod(w, s.Method) })
+	names, files := sections(s)
+	for _, name := range names {
+		part(true, func() { printFiles(w, name, files[name]) })
 	}
+	part(len(s.Findings) > 0, func() { printFindings(w, s.Findings, catalog.LevelOK, catalog.LevelWarn, catalog.LevelFail) })
+	part(len(s.Problems) > 0, func() { printProblems(w, s.Problems) })
 }
 
-func printFiles(w io.Writer, files []catalog.FileInfo) {
-	t := newTable(w, column{title: "DATABASE"}, column{title: "FORMAT"}, column{"BLOCK", true}, column{"SIZE", true},
-		column{"ZEROS", true}, column{"NEW", true}, column{"STORED", true}, column{title: "XXH64"}, column{title: "PATH"})
-	for _, f := range files {
-		t.AppendRow(row(orDash(printable(f.Database)), orDash(f.Format), size(int64(f.BlockSize)), size(f.Size),
-			size(f.ZeroBytes), size(f.NewBytes), size(f.StoredBytes), orDash(f.XXH64), printable(f.Path)))
+// restoreRows says what a restore of the set does, in order.
+func restoreRows(m *catalog.Method) []table.Row {
+	r := rows(
+		pair("to restore", "1. the copies below databases/, which are damaged by themselves"),
+		pair("", "2. apply to them "+orDash(printable(strings.Join(m.Incrementals, ", then ")))+" of incremental/"),
+	)
+	if m.Journal != nil {
+		r = append(r, pair("", "3. the journals: "+journalText(m.Journal)))
 	}
-	t.Render()
+	return r
 }

@@ -5,9 +5,11 @@
 // # What goes where
 //
 // Standard output carries what was asked for: a table, JSON, the ready line of
-// a mount. Standard error carries what one should know besides: progress,
-// "warning:" and "error:" lines about single files, and at the end of a command
-// that did not succeed one line
+// a mount. Standard error carries what one should know besides: progress, the
+// steps of a backup with the time, "warning:" and "error:" lines about single
+// files, WARN and FAIL lines of a look at an instance that something else was
+// asked of, what is still to be done to databases that came back damaged; and at
+// the end of a command that did not succeed one line
 //
 //	datfs: <operation> <object>: <cause>
 //
@@ -29,14 +31,20 @@
 //
 // # Files
 //
-//	app.go         Main, the application, the global flags
-//	args.go        the order of flags and arguments; how many a command wants
-//	repo.go        which repository, opening it, finding a set in it
-//	exit.go        the table from errors to exit codes
-//	hint.go        the table from errors to what to do next
-//	output.go      JSON, tables, sizes, paths for people
-//	progress.go    prints a catalog.Progress
-//	background.go  a mount that goes on when the command has returned
-//	version.go     what --version says
-//	cmd_*.go       one command each: flags, one call, output
+//	app.go           Main, the application, the global flags
+//	args.go          the order of flags and arguments; how many a command wants
+//	repo.go          which repository, opening it, finding a set in it
+//	exit.go          the table from errors to exit codes
+//	hint.go          the table from errors to what to do next
+//	output.go        JSON, tables, sizes, paths for people
+//	progress.go      prints a catalog.Progress
+//	screen.go        progress and lines between on standard error
+//	product.go       what check and backup need to know of a database product
+//	product_iris.go  InterSystems IRIS and Caché: flags, help, engine
+//	check.go         findings; whether a repository would take a set
+//	set_text.go      the parts of a set as text: steps, method, files, labels
+//	restore_text.go  what to do with databases that were copied in use
+//	background.go    a mount that goes on when the command has returned
+//	version.go       what --version says
+//	cmd_*.go         one command each: flags, one call, output
 package cli

@@ -9,6 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
+	"datfs/dbback"
+	"datfs/dbback/iris"
 )
 
 // Exit codes. They are an interface: scripts depend on them, so they are never
@@ -18,6 +20,7 @@ const (
 	exitFailure      = 1
 	exitUsage        = 2
 	exitWarnings     = 3
+	exitUnfit        = 4
 	exitNoRepository = 10
 	exitLocked       = 11
 	exitInterrupted  = 130 // 128 + SIGINT, as shells have it
@@ -36,8 +39,9 @@ var exits = []struct {
 	// damage of a repository, not the lack of one.
 	{exitFailure, "failed, or damage was found", is(catalog.ErrCorrupt)},
 	{exitWarnings, "done, but with warnings: the set is incomplete, something is missing", isWarning},
+	{exitUnfit, "the preflight found what would make the backup fail; nothing was done to the instance", isUnfit},
 	{exitNoRepository, "there is no repository", is(catalog.ErrNotRepository)},
-	{exitLocked, "the repository, or the instance in it, is locked by another process", is(catalog.ErrLocked)},
+	{exitLocked, "the repository, or the instance in it, is locked by another process", isLocked},
 	{exitInterrupted, "interrupted; the repository is as good as before", is(context.Canceled)},
 	{exitFailure, "", func(error) bool { return true }},
 }
@@ -65,6 +69,19 @@ func isUsage(err error) bool {
 
 func isWarning(err error) bool {
 	_, ok := errors.AsType[*warningError](err)
+	return ok
+}
+
+// isLocked matches what the end of another datfs is going to set right.
+func isLocked(err error) bool {
+	return errors.Is(err, catalog.ErrLocked) || errors.Is(err, iris.ErrBusy)
+}
+
+func isUnfit(err error) bool {
+	if _, ok := errors.AsType[*dbback.PreflightError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*unfitError](err)
 	return ok
 }
 
@@ -109,3 +126,8 @@ func (e *warningError) Unwrap() error { return e.error }
 func warningErrorf(format string, a ...any) error {
 	return &warningError{fmt.Errorf(format, a...)}
 }
+
+// An unfitError is the answer that an instance cannot be backed up as it is.
+type unfitError struct{ error }
+
+func (e *unfitError) Unwrap() error { return e.error }

@@ -13,6 +13,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris"
 )
 
 func TestExitCodeAndHint(t *testing.T) {
@@ -30,8 +31,15 @@ func TestExitCodeAndHint(t *testing.T) {
 		{"UsageWithHint", withHint(usageErrorf(c, "x"), "y"), 2, "y"},
 		{"Warning", warningErrorf("x"), 3, ""},
 		{"WarningWithHint", withHint(warningErrorf("x"), "y"), 3, "y"},
+		{"Unfit", fmt.Errorf("x: %w", &unfitError{errors.New("x")}), 4, ""},
+		{"UnfitBeforeItsHint", withHint(&dbback.PreflightError{Survey: &dbback.Survey{}}, "y"), 4, "y"},
+		{"Step", &dbback.StepError{Step: "mark", Means: "It is gone.", Next: "Run it.", Err: errors.New("x")}, 1, "It is gone\nRun it\nwhat was stored"},
+		{"StepBeforeTheMark", &dbback.StepError{Step: "prepare", Next: "Wait.", Err: catalog.ErrLocked}, 11, "Wait\nwait until"},
+		{"StepInterrupted", &dbback.StepError{Step: "copy", Means: "It is gone.", Err: context.Canceled}, 130, "It is gone\nwhat was stored"},
+		{"StepOnFullRepository", &dbback.StepError{Step: "copy", Err: &catalog.RepositoryError{Err: syscall.ENOSPC}}, 1, "repository's disk"},
 		{"NotRepository", fmt.Errorf("open: %w", catalog.ErrNotRepository), 10, "datfs init"},
 		{"Locked", fmt.Errorf("open: %w", catalog.ErrLocked), 11, "wait"},
+		{"LockedInstance", fmt.Errorf("begin: %w", iris.ErrBusy), 11, "wait"},
 		{"Interrupted", fmt.Errorf("backup: %w", context.Canceled), 130, ""},
 		{"InterruptedBackup", goOnHint(fmt.Errorf("backup: %w", context.Canceled)), 130, "run it again to go on"},
 		{"NewerFormat", fmt.Errorf("open: %w", catalog.ErrNewerFormat), 1, "newer datfs"},

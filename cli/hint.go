@@ -20,7 +20,7 @@ var hints = []struct {
 	{is(catalog.ErrCorrupt), "datfs verify lists everything that is damaged; all else can still be read and restored"},
 	{is(catalog.ErrNewerFormat), "it was written by a newer datfs; use that version or a later one. Nothing was changed"},
 	{is(catalog.ErrNotRepository), "datfs init DIR creates a repository; is the path right, and is its disk mounted?"},
-	{is(catalog.ErrLocked), "wait until the other datfs is done, then run this again; a lock ends with its process and is never left behind"},
+	{isLocked, "wait until the other datfs is done, then run this again; a lock ends with its process and is never left behind"},
 	{is(catalog.ErrNotEmpty), "name a directory that is empty or does not exist yet"},
 	{is(dbback.ErrIncomplete), "--allow-incomplete restores what there is of it"},
 	{repositoryFull, "make room on the repository's disk and run it again. No set was lost, and what is stored already is not stored twice"},
@@ -38,12 +38,16 @@ func hintsFor(err error) []string {
 	if u, ok := errors.AsType[*usageError](err); ok {
 		return []string{"see " + u.command + " --help"}
 	}
+	var lines []string
+	if step, ok := errors.AsType[*dbback.StepError](err); ok {
+		lines = stepHints(step)
+	}
 	for _, row := range hints {
 		if row.matches(err) {
-			return []string{row.text}
+			return append(lines, row.text)
 		}
 	}
-	return nil
+	return lines
 }
 
 // damagedFile matches damage of a single file of the repository.

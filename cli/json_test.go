@@ -33,10 +33,65 @@ type wantSummary struct {
 	ZeroBytes   int64     `json:"zero_bytes"`
 	NewBytes    int64     `json:"new_bytes"`
 	StoredBytes int64     `json:"stored_bytes"`
+	Steps       []struct {
+		Name   string    `json:"name"`
+		Time   time.Time `json:"time"`
+		Means  string    `json:"means"`
+		Next   string    `json:"next"`
+		Leaves []string  `json:"leaves"`
+	} `json:"steps"`
+}
+
+type wantFindings []struct {
+	Level string `json:"level"`
+	Check string `json:"check"`
+	Text  string `json:"text"`
+	Do    string `json:"do"`
+}
+
+type wantDatabases []struct {
+	Name      string   `json:"name"`
+	Directory string   `json:"directory"`
+	Paths     []string `json:"paths"`
+	BlockSize int32    `json:"block_size"`
+	Bytes     int64    `json:"bytes"`
+	Mounted   bool     `json:"mounted"`
+	ReadOnly  bool     `json:"read_only"`
+	Mirror    string   `json:"mirror"`
+	Encrypted bool     `json:"encrypted"`
+	Journaled bool     `json:"journaled"`
+}
+
+type wantDryRun struct {
+	Instance  string        `json:"instance"`
+	Version   string        `json:"product_version"`
+	Databases wantDatabases `json:"databases"`
+	Findings  wantFindings  `json:"findings"`
+	Steps     []struct {
+		Step       string   `json:"step"`
+		What       string   `json:"what"`
+		Statements []string `json:"statements"`
+		Files      []string `json:"files"`
+	} `json:"steps"`
 }
 
 type wantSet struct {
 	wantSummary
+	Method *struct {
+		Version      string        `json:"product_version"`
+		Databases    wantDatabases `json:"databases"`
+		Incrementals []string      `json:"incrementals"`
+		Journal      *struct {
+			Required string   `json:"required"`
+			Marker   string   `json:"marker"`
+			Offset   int64    `json:"offset"`
+			Switched string   `json:"switched"`
+			Files    []string `json:"files"`
+		} `json:"journal"`
+		Facts map[string]string `json:"facts"`
+	} `json:"method"`
+	Findings wantFindings `json:"findings"`
+
 	Asked []string `json:"files_asked"`
 	Files []struct {
 		Path       string    `json:"path"`
@@ -59,6 +114,7 @@ type wantSet struct {
 			BlockSize int32  `json:"block_size"`
 		} `json:"label"`
 		XXH64       string `json:"xxh64"`
+		Origin      string `json:"origin"` // where a file beside the databases was
 		ZeroBytes   int64  `json:"zero_bytes"`
 		NewBytes    int64  `json:"new_bytes"`
 		StoredBytes int64  `json:"stored_bytes"`
@@ -173,6 +229,8 @@ func TestJSONFields(t *testing.T) {
 	}{
 		{"sets", []setSummary{summaryOf(full)}, []wantSummary{}},
 		{"show", full, wantSet{}},
+		{"check", *filled[[]catalog.Finding](), wantFindings{}},
+		{"dry run", filled[dryPlan](), wantDryRun{}},
 		{"stats", filled[catalog.Stats](), wantStats{}},
 		{"restore", filled[dbback.RestoreReport](), wantRestore{}},
 		{"verify", json.RawMessage(damages.Bytes()), wantDamage{}},
@@ -205,6 +263,8 @@ func fieldNames(text []byte) []string {
 func typeNames(typ reflect.Type) []string {
 	var names []string
 	switch typ.Kind() {
+	case reflect.Map: // its names are the data's
+		names = []string{anyName}
 	case reflect.Pointer, reflect.Slice:
 		names = typeNames(typ.Elem())
 	case reflect.Struct:
@@ -221,6 +281,9 @@ func typeNames(typ reflect.Type) []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
+
+// anyName is the name that fill gives to the one element of a map.
+const anyName = "any"
 
 // filled returns a T in which nothing is zero, so that no "omitempty" hides it.
 func filled[T any]() *T {
@@ -244,6 +307,8 @@ func fill(v reflect.Value) {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem())
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{anyName: "x"}))
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0))
@@ -292,11 +357,11 @@ func TestJSON_RealOutput(t *testing.T) {
 	output("init")
 	stored := decode[wantSummary](t, output("backup", "files", "--name", "PROD", file, "--json"))
 	sets := decode[[]wantSummary](t, output("sets", "--json"))
-	if len(sets) != 1 || sets[0] != stored || stored.Bytes != 300_000 || stored.Time.Location() != time.UTC {
+	if len(sets) != 1 || !reflect.DeepEqual(sets[0], stored) || stored.Bytes != 300_000 || stored.Time.Location() != time.UTC {
 		t.Errorf("sets %+v\nbackup said %+v", sets, stored)
 	}
 	set := decode[wantSet](t, output("show", "PROD/latest", "--json"))
-	if set.wantSummary != stored || len(set.Files) != 1 || set.Files[0].Path != file || set.Files[0].Mode != 0o640 {
+	if !reflect.DeepEqual(set.wantSummary, stored) || len(set.Files) != 1 || set.Files[0].Path != file || set.Files[0].Mode != 0o640 {
 		t.Errorf("show %+v", set)
 	}
 	stats := decode[wantStats](t, output("stats", "--json"))

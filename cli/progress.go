@@ -25,16 +25,9 @@ const (
 // now and then, so that a log file reads as well as a screen. With --quiet it
 // shows nothing. The operation itself knows of none of this.
 func startProgress(c *cli.Context, operation string, in unit) (p *catalog.Progress, stop func()) {
-	p = new(catalog.Progress)
-	w := c.App.ErrWriter
-	switch {
-	case c.Bool("quiet"):
-		return p, func() {}
-	case isTerminal(w):
-		return p, every(barInterval, newBar(w, operation, in, p))
-	default:
-		return p, every(lineInterval, newLines(w, operation, in, p))
-	}
+	s := newScreen(c, operation, in)
+	s.show(true)
+	return s.progress, s.stop
 }
 
 // A unit is what an operation counts.
@@ -56,7 +49,7 @@ func isTerminal(w io.Writer) bool {
 // A display shows a state of progress again and again.
 type display interface {
 	update()
-	clear() // called once, after the last update
+	clear() // takes away what it shows; the next update shows it again
 }
 
 // every updates d at an interval until the returned function is called, which
@@ -104,6 +97,7 @@ func newBar(w io.Writer, operation string, in unit, p *catalog.Progress) *bar {
 			progressbar.OptionFullWidth(),
 			progressbar.OptionUseANSICodes(true),
 			progressbar.OptionSetRenderBlankState(false),
+			progressbar.OptionSetSpinnerChangeInterval(0), // or it would draw by itself, between our lines
 		),
 		operation: operation,
 		progress:  p,

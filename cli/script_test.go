@@ -28,12 +28,23 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// fakeIrisProgram is absolute: scripts work in directories of their own.
+var fakeIrisProgram = func() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err.Error()
+	}
+	return filepath.Join(dir, "testdata", "fakeiris.sh")
+}()
+
 // TestScript runs the scripts in testdata/script, each a command's behaviour in
 // the words of somebody who uses it. Besides the usual commands they have:
 //
 //	exits CODE PROGRAM ARG...   run, and end with just that exit code
 //	mkdb FILE MIB SEED          make a file of 8 KiB blocks that look like data
 //	dirty FILE BLOCK...         change single blocks of it
+//	label FILE DIRECTORY        make such a file a database of that directory
+//	fakeiris MGR                put an "iris" on the PATH that knows one instance
 //	flip GLOB OFFSET            invert a byte of each file that matches
 //	capture VAR REGEXP          keep the first group found in standard output
 //	jsonfield FIELD REGEXP      the field of the JSON object in standard output
@@ -54,6 +65,8 @@ func TestScript(t *testing.T) {
 			"exits":      exits,
 			"mkdb":       mkdb,
 			"dirty":      dirty,
+			"label":      label,
+			"fakeiris":   fakeIris,
 			"flip":       flip,
 			"capture":    capture,
 			"jsonfield":  jsonfield,
@@ -209,6 +222,52 @@ func dirty(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 	}
 	ts.Check(f.Close())
+}
+
+// label writes the fields of an InterSystems label that dbback.Recognise reads.
+func label(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: label FILE DIRECTORY")
+	}
+	name := ts.MkAbs(args[0])
+	st, err := os.Stat(name)
+	ts.Check(err)
+	head := make([]byte, 0x800)
+	binary.LittleEndian.PutUint32(head[0x458:], uint32(st.Size()/blockSize))
+	copy(head[0x5F4:], "Cache DB")
+	binary.LittleEndian.PutUint16(head[0x5FC:], uint16(len(args[1])))
+	copy(head[0x5FE:], args[1])
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt(head, 0)
+	ts.Check(err)
+	ts.Check(f.Close())
+}
+
+// fakeIris puts testdata/fakeiris.sh on the PATH as iris, and makes what its
+// instance consists of.
+func fakeIris(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fakeiris MGR")
+	}
+	mgr, bin := ts.MkAbs(args[0]), ts.MkAbs("bin")
+	ts.Check(os.MkdirAll(filepath.Join(mgr, "journal"), 0o755))
+	ts.Check(os.MkdirAll(bin, 0o755))
+	for name, text := range map[string]string{
+		"journal/20261122.001": "one", "journal/20261122.002": "two", "journal.log": "log",
+		"../iris.cpf": "[Databases]\nIRISSYS=" + mgr + "/\n[Journal]\nBackupsBeforePurge=4\n",
+	} {
+		ts.Check(os.WriteFile(filepath.Join(mgr, name), []byte(text), 0o644))
+	}
+	mkdb(ts, false, []string{filepath.Join(mgr, "IRIS.DAT"), "1", "1"})
+	mkdb(ts, false, []string{filepath.Join(mgr, "user/IRIS.DAT"), "2", "2"})
+	label(ts, false, []string{filepath.Join(mgr, "IRIS.DAT"), mgr + "/"})
+	label(ts, false, []string{filepath.Join(mgr, "user/IRIS.DAT"), mgr + "/user/"})
+	program, err := os.ReadFile(fakeIrisProgram)
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(bin, "iris"), program, 0o755))
+	ts.Setenv("MGR", mgr)
+	ts.Setenv("PATH", bin+":"+ts.Getenv("PATH"))
 }
 
 func flip(ts *testscript.TestScript, neg bool, args []string) {

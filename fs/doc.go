@@ -8,7 +8,8 @@
 //	    set.json                             everything known of it (catalog.SetInfo)
 //	    SUMS.xxh64                           for "xxhsum -c"
 //	    databases/data/user/IRIS.DAT         files below their original absolute path
-//	    incremental/  journals/              the other sections, if the set has them
+//	    incremental/  journals/              the other sections, if the set has them,
+//	    configuration/  transcripts/         by plain name
 //	databases/PROD/USER/2026-11-22T03-00-00Z/IRIS.DAT
 //	                                         the files of complete sets by database
 //	incomplete/PROD/2026-11-22T04-00-00Z/    any other set: the same, and PROBLEMS.txt

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"datfs/catalog"
 )
@@ -46,7 +47,33 @@ func problemsText(info *catalog.SetInfo) []byte {
 		}
 		fmt.Fprintf(&b, "%s: %v\n", kind, p)
 	}
+	b.WriteString(stepsText(info))
 	return b.Bytes()
+}
+
+// stepsText says of a backup of a database in use how far it came, and of one
+// that was cut off what that means for the database and what to do.
+func stepsText(info *catalog.SetInfo) string {
+	last := info.LastStep()
+	if last == nil {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\nThe steps that it came to, with their beginnings:\n\n")
+	for _, s := range info.Steps {
+		fmt.Fprintf(&b, "  %s  %s\n", s.Time.UTC().Format(time.RFC3339), s.Name)
+	}
+	if info.State != catalog.StateInterrupted {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "\nIt ended within the step %s.\n", last.Name)
+	if last.Means != "" {
+		fmt.Fprintf(&b, "It means:   %s\n", last.Means)
+	}
+	if last.Next != "" {
+		fmt.Fprintf(&b, "What to do: %s\n", last.Next)
+	}
+	return b.String()
 }
 
 // readmeText returns the content of README.txt. newest is the newest complete
@@ -61,13 +88,49 @@ func readmeText(repoDir, mountDir string, newest *set) []byte {
 	repo := quote(repoDir)
 	latest := quote(path.Join(mountDir, "latest", newest.info.Instance))
 	name := newest.info.SetName().String()
-	fmt.Fprintf(&b, readmeRestore, latest, repo, quote(name))
+	if newest.info.Method != nil {
+		fmt.Fprintf(&b, readmeRestoreDirty, latest, repo, quote(name), copySections(newest, latest), applyText(newest.info.Method))
+	} else {
+		fmt.Fprintf(&b, readmeRestore, latest, repo, quote(name))
+	}
 	if f := exampleFile(newest); f != "" {
 		original := "/" + strings.TrimPrefix(f, newest.path()+"/databases/")
+		if newest.info.Method != nil {
+			b.WriteString(readmeFileDirty)
+		} else {
+			b.WriteString("To restore a single file:\n\n")
+		}
 		fmt.Fprintf(&b, readmeFile, quote(path.Join(mountDir, f)), quote(original), repo, quote(name), quote(original))
 	}
 	fmt.Fprintf(&b, readmeCheck, latest)
 	return b.Bytes()
+}
+
+// copySections returns the command that copies what a set has beside its
+// databases, a line, or nothing.
+func copySections(s *set, latest string) string {
+	var dirs strings.Builder
+	for _, e := range s.dir().list {
+		if e.isDir() && e.name() != string(catalog.SectionDatabases) {
+			dirs.WriteString(latest + "/" + quote(e.name()) + " ")
+		}
+	}
+	if dirs.Len() == 0 {
+		return ""
+	}
+	return "  rsync -aHAX " + dirs.String() + "/restore/\n"
+}
+
+// applyText says in lines what makes databases of the copies of a set.
+func applyText(m *catalog.Method) string {
+	var b strings.Builder
+	for _, name := range m.Incrementals {
+		fmt.Fprintf(&b, "  apply    incremental/%s\n", name)
+	}
+	if j := m.Journal; j != nil && len(j.Files) > 0 {
+		fmt.Fprintf(&b, "  restore  journals/%s and those after it, from %s on\n", j.Files[0], path.Base(j.Required))
+	}
+	return b.String()
 }
 
 // exampleFile returns the path in the mount of a database file of the set, to
@@ -91,12 +154,21 @@ const readmeHead = `This is a datfs repository, mounted read-only.
 
   latest/       for each instance a link to its newest complete set
   sets/         all complete sets: instance/time. In each of them
-                  databases/   the files, below their original path
-                  set.json     everything known of the set
-                  SUMS.xxh64   sums of the files (those with very large holes
-                               have none and are not listed)
+                  databases/      the files, below their original path
+                  set.json        everything known of the set
+                  SUMS.xxh64      sums of the files (those with very large
+                                  holes have none and are not listed)
+                and, of databases that were in use when they were copied,
+                  incremental/    what changed meanwhile, and its log
+                  journals/       the journal files that a restore begins with
+                  configuration/  configuration files of the instance
+                  transcripts/    what the instance was told, and its answers
   databases/    the same files by database: instance/database/time
   incomplete/   sets that are being written or that failed: for looking only
+
+Where a set has incremental/, its databases are "dirty" copies: DAMAGED until the
+incremental is applied to them, and not whole until the journals are. To copy the
+files out is then the first step of a restore, not all of it.
 
 Owners, modes and times are those of the originals. New sets appear here by
 themselves.
@@ -116,9 +188,27 @@ have the files open meanwhile: dismount the databases or stop the instance.
 
 `
 
-const readmeFile = `To restore a single file:
+const readmeRestoreDirty = `To restore the newest set to another place, first copy everything:
 
-  rsync -aHAX --inplace %[1]s %[2]s
+  rsync -aHAX --inplace %[1]s/databases/ /restore/
+%[4]s
+or without the mount, writing only what differs:
+
+  datfs --repo %[2]s restore %[3]s --to /restore
+
+THE DATABASES ARE NOT USABLE YET: they were copied while in use. Keep everybody
+out of them, and by the means of the database product, in this order:
+
+%[5]s
+Only then are they what they were at the time of the backup, or later.
+
+`
+
+const readmeFileDirty = `To copy a single file, which needs the incremental and the journals as well:
+
+`
+
+const readmeFile = `  rsync -aHAX --inplace %[1]s %[2]s
   datfs --repo %[3]s restore %[4]s --to /restore --only %[5]s
 
 `

@@ -82,7 +82,7 @@ func create(out io.Writer, path, size string, seed uint64) error {
 	return err
 }
 
-// change prints the sum last in its line, where bench/demo.sh takes it from.
+// change prints the sum last in its line, where bench/speed.sh takes it from.
 func change(out io.Writer, path string, fraction float64, seed uint64) error {
 	blocks, err := bench.ChangeBlocks(path, fraction, seed)
 	if err != nil {

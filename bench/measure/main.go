@@ -1,4 +1,4 @@
-// Command measure prints what bench/demo.sh reports and a fresh system has no
+// Command measure prints what bench/speed.sh reports and a fresh system has no
 // tool for.
 //
 //	go run ./bench/measure run LOG COMMAND [ARGUMENT]...   time and peak memory of a command

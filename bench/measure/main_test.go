@@ -44,7 +44,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A failing command must fail the demo too.
+// A failing command must fail the whole run too.
 func TestRunCommand_ExitCode(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	err := run([]string{"run", log, "sh", "-c", "exit 7"})

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// printFindings writes a line for each finding of the given levels.
+func printFindings(w io.Writer, findings []catalog.Finding, levels ...catalog.Level) {
+	for _, level := range levels {
+		for _, f := range findings {
+			if f.Level == level {
+				fmt.Fprintln(w, printable(f.String()))
+			}
+		}
+	}
+}
+
+func countLevel(findings []catalog.Finding, level catalog.Level) int {
+	n := 0
+	for _, f := range findings {
+		if f.Level == level {
+			n++
+		}
+	}
+	return n
+}
+
+// checkRepository looks at the repository as preflight looks at the instance:
+// would it take a set of these databases? It changes nothing.
+func checkRepository(dir, instance string, dbs []catalog.Database) (findings []catalog.Finding) {
+	repo, err := catalog.Open(dir, catalog.Shared)
+	if err != nil {
+		f := catalog.Finding{Level: catalog.LevelFail, Check: "repository", Text: err.Error()}
+		for _, hint := range hintsFor(err) {
+			f.Do = hint
+		}
+		return []catalog.Finding{f}
+	}
+	defer func() {
+		if err := repo.Close(); err != nil {
+			findings = append(findings, catalog.Finding{Level: catalog.LevelWarn, Check: "repository", Text: err.Error()})
+		}
+	}()
+	sets, err := repo.Sets()
+	findings = append(findings, checkWritable(repo.Dir()))
+	if err != nil {
+		findings = append(findings, catalog.Finding{
+			Level: catalog.LevelWarn, Check: "repository sets", Text: err.Error(), Do: "datfs verify lists everything that is damaged",
+		})
+	}
+	findings = append(findings, checkSets(sets, instance)...)
+	space, err := dbback.CheckSpace(repo, instance, dbs)
+	if err != nil {
+		space.Level, space.Text = catalog.LevelFail, err.Error()
+	}
+	return append(findings, space)
+}
+
+// checkWritable says whether this process may add to the repository.
+func checkWritable(dir string) catalog.Finding {
+	var errs []error
+	for _, name := range []string{"sets", "packs"} {
+		path := filepath.Join(dir, name)
+		if err := unix.Access(path, unix.R_OK|unix.W_OK|unix.X_OK); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return catalog.Finding{
+			Level: catalog.LevelFail, Check: "repository", Text: err.Error(),
+			Do: "Back up as the user that owns the repository, and look whether its disk is mounted for writing",
+		}
+	}
+	return catalog.Finding{Level: catalog.LevelOK, Check: "repository", Text: dir + " can be written to"}
+}
+
+// checkSets says what the sets of the instance mean for the next one.
+func checkSets(sets []*catalog.SetInfo, instance string) []catalog.Finding {
+	var own []*catalog.SetInfo
+	for _, s := range sets {
+		if s.Instance == instance {
+			own = append(own, s)
+		}
+	}
+	if len(own) == 0 {
+		return []catalog.Finding{{Level: catalog.LevelOK, Check: "last backup", Text: "the repository has no set of " + instance + " yet"}}
+	}
+	last := own[len(own)-1]
+	f := catalog.Finding{Level: catalog.LevelOK, Check: "last backup", Text: fmt.Sprintf("%s is %s", last.SetName(), last.State)}
+	switch last.State {
+	case catalog.StateRunning:
+		f.Level, f.Check = catalog.LevelFail, "running backup"
+		f.Text = fmt.Sprintf("%s is being written by another datfs", last.SetName())
+		f.Do = "Wait until it is done"
+	case catalog.StateInterrupted, catalog.StateIncomplete:
+		f.Level = catalog.LevelWarn
+		f.Do = "Run the backup again"
+		if step := last.LastStep(); step != nil && last.State == catalog.StateInterrupted && step.Means != "" {
+			f.Text = fmt.Sprintf("%s was cut off at the step %s: %s", last.SetName(), step.Name, noPeriod(step.Means))
+			f.Do = step.Next
+		}
+	}
+	return []catalog.Finding{f}
+}

@@ -1,0 +1,92 @@
+package gtm
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// backup takes a backup of a live database, slowly enough for the writers to
+// change it meanwhile.
+func (l *live) backup(repo *catalog.Repository) *catalog.SetInfo {
+	l.t.Helper()
+	e, err := New(Options{Gbldir: l.tools.gbldir})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	info, err := dbback.Backup(l.t.Context(), repo, e, dbback.BackupOptions{
+		Instance: "GTM", Program: "test", IOLimit: 20 << 20, Log: l.t.Logf,
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if info.State != catalog.StateComplete {
+		l.t.Fatalf("the set is %s: %v", info.State, info.Problems)
+	}
+	return info
+}
+
+// TestMethod takes backups of databases that are written to, restores them while
+// the originals run, and compares with the original.
+func TestMethod(t *testing.T) {
+	needEngine(t)
+	tests := []struct {
+		name  string
+		shape shape
+		mib   int
+	}{
+		{"8192", shape{}, 10},
+		{"two regions", shape{regions: 2}, 8},
+		{"512", shape{blockSize: 512, allocation: 10000}, 3},
+		{"32256", shape{blockSize: 32256, allocation: 300}, 8},
+		{"v6", shape{blockSize: 4096, create: "-v6"}, 5},
+		{"mm", shape{access: "MM", journal: "nobefore"}, 5},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLive(t, tt.shape)
+			l.load(tt.mib)
+			l.start("writer", 1, 1)
+			l.start("writer", 2, 1)
+			if tt.shape.regions == 2 {
+				l.start("across", 3, 1)
+			}
+			l.moved("DEFAULT", 200)
+			repo := newRepo(t)
+			info := l.backup(repo)
+			l.moved("DEFAULT", 500)
+
+			to := t.TempDir()
+			report, err := Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: to, Log: t.Logf})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.check(report.Gbldir)
+			l.stop()
+			to = t.TempDir()
+			report, err = Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: to, Journals: []string{l.dir}, Log: t.Logf})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%+v", report)
+			l.check(report.Gbldir)
+			if got, want := l.extract(report.Gbldir), l.extract(l.tools.gbldir); got != want {
+				t.Error("what was restored is not what the original has")
+			}
+			for _, name := range l.files("*.dat") {
+				if out, ok := l.integ(name); !ok {
+					t.Errorf("the original: %s", out)
+				}
+			}
+			if left, _ := filepath.Glob(filepath.Join(l.dir, "datfs-*")); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+			if _, err := os.Stat(filepath.Join(to, "datfs-restore-GTM-"+info.Name)); err == nil {
+				t.Error("the restore left its working directory")
+			}
+		})
+	}
+}

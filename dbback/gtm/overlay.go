@@ -1,0 +1,108 @@
+package gtm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// Size returns how long the database file is at the end TN, in bytes.
+func (s *Bytestream) Size() (int64, error) {
+	h, err := s.Header()
+	if err != nil {
+		return 0, err
+	}
+	return h.FileSize(), nil
+}
+
+// Changes yields what the incremental changes in a copy of the database file, in
+// ascending order and without overlaps: laid over the copy, which is first cut or
+// grown with zeros to Size bytes, they make the database as it was at the end TN.
+//
+// That is what MUPIP RESTORE makes of the copy, byte for byte. No engine needs to
+// be there for it, and where the copy was read while a block was written does not
+// matter: every such block is in the incremental.
+func (s *Bytestream) Changes() iter.Seq2[catalog.Change, error] {
+	return func(yield func(catalog.Change, error) bool) {
+		h, err := s.Header()
+		if err != nil {
+			yield(catalog.Change{}, err)
+			return
+		}
+		if !yield(catalog.Change{Offset: 0, Data: s.restoredHeader()}, nil) {
+			return
+		}
+		offset := int64(HeaderSize)
+		for _, p := range s.mapAt {
+			b := make([]byte, p.length)
+			if err := s.read(b, p.at); err != nil {
+				yield(catalog.Change{}, err)
+				return
+			}
+			if !yield(catalog.Change{Offset: offset, Data: b}, nil) {
+				return
+			}
+			offset += p.length
+		}
+		for b, err := range s.Blocks() {
+			if !yield(catalog.Change{Offset: h.BlockOffset(b.Block), Data: b.Data}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// restoredHeader returns the file header for the restored database: that of the
+// incremental, which names no running engine.
+func (s *Bytestream) restoredHeader() []byte {
+	b := slices.Clone(s.header)
+	clearIDs(b)
+	return b
+}
+
+// An incremental is one that the engine took in this run, open for reading.
+type incremental struct {
+	*Bytestream
+	f *os.File
+}
+
+// openIncremental opens an incremental and reads where everything is in it.
+func openIncremental(path string) (*incremental, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	s, err := OpenBytestream(f, st.Size())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s %w", path, err), f.Close())
+	}
+	return &incremental{s, f}, nil
+}
+
+var _ dbback.Overlayer = (*Engine)(nil)
+
+// Overlay implements [dbback.Overlayer].
+func (e *Engine) Overlay(_ context.Context, db catalog.Database, copied catalog.FileInfo) (*dbback.Overlay, error) {
+	inc := e.incs[db.Name]
+	if inc == nil {
+		return nil, nil //nolint:nilnil // nothing can be said, which is no error
+	}
+	if copied.Format != FormatV6 && copied.Format != FormatV7 {
+		return nil, fmt.Errorf("the copy of region %s is not recognised as a database", db.Name)
+	}
+	size, err := inc.Size()
+	if err != nil {
+		return nil, err
+	}
+	return &dbback.Overlay{Size: size, Changes: inc.Changes()}, nil
+}

@@ -1,0 +1,450 @@
+package gtm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// dirtyCopy copies the file of region DEFAULT piece by piece, and waits after each
+// until the writers have gone on: the copy is of many moments.
+func (l *live) dirtyCopy(to string) {
+	l.t.Helper()
+	from, err := os.Open(filepath.Join(l.dir, "t.dat"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer from.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer out.Close()
+	for {
+		_, err := io.CopyN(out, from, 2<<20)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.moved("DEFAULT", 100)
+	}
+}
+
+// incrementalFrom takes an incremental of region DEFAULT of what changed since a
+// transaction.
+func (l *live) incrementalFrom(tn uint64) string {
+	l.t.Helper()
+	path := filepath.Join(l.t.TempDir(), "inc.bck")
+	l.mupip("backup", "-bytestream", fmt.Sprintf("-transaction=%X", tn), "-nonewjnlfiles", "-bkupdbjnl=disable", "DEFAULT", path)
+	return path
+}
+
+// TestNegativeControls does what the method forbids and sees it go wrong: if it
+// did not, the tests that see the method go right would show nothing.
+func TestNegativeControls(t *testing.T) {
+	l := newLive(t, shape{})
+	l.load(12)
+	l.start("writer", 1, 1)
+	l.start("writer", 2, 1)
+	l.moved("DEFAULT", 200)
+	e, err := New(Options{Gbldir: l.tools.gbldir, Work: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.work = e.opts.Work // without Begin
+	mark, err := e.markRegion(t.Context(), "DEFAULT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirty := filepath.Join(t.TempDir(), "dirty.dat")
+	l.dirtyCopy(dirty)
+	late := l.tn("DEFAULT")
+	good, bad := l.incrementalFrom(mark), l.incrementalFrom(late)
+
+	// try restores a copy of the dirty copy and says whether it is sound.
+	try := func(t *testing.T, tn uint64, incremental string) (out string, ok bool) {
+		d := &restoredDB{}
+		d.Target, d.StartTN = filepath.Join(t.TempDir(), "t.dat"), tn
+		copyFile(t, dirty, d.Target)
+		l.mupip("rundown", "-file", d.Target)
+		if incremental != "" {
+			if err := prepare(d); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := l.tools.mupip(t.Context(), patience, "restore", d.Target, incremental); err != nil {
+				return out, false
+			}
+		}
+		return l.integ(d.Target)
+	}
+	t.Run("as it should be", func(t *testing.T) {
+		if out, ok := try(t, mark, good); !ok {
+			t.Error(out)
+		}
+	})
+	t.Run("the copy alone", func(t *testing.T) {
+		if _, ok := try(t, 0, ""); ok {
+			t.Error("the copy is sound: nothing was written while it was taken")
+		}
+	})
+	t.Run("the mark after the copy", func(t *testing.T) {
+		if _, ok := try(t, late, bad); ok {
+			t.Error("it is sound")
+		}
+	})
+	t.Run("another transaction number", func(t *testing.T) {
+		if out, ok := try(t, mark-1, good); ok || !strings.Contains(out, "does not align") {
+			t.Error(out)
+		}
+	})
+	t.Run("an incremental that is cut off", func(t *testing.T) {
+		b, err := os.ReadFile(good)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut := filepath.Join(t.TempDir(), "cut.bck")
+		if err := os.WriteFile(cut, b[:len(b)/2], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if inc, err := openIncremental(cut); err == nil || inc != nil {
+			t.Error("it is accepted")
+		}
+	})
+	t.Run("a copy that ends before its header says", func(t *testing.T) {
+		// The file as it was before it grew, with the header of later.
+		h, err := readHeaderFile(dirty)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &restoredDB{}
+		d.Target, d.StartTN = filepath.Join(t.TempDir(), "t.dat"), mark
+		copyFile(t, dirty, d.Target)
+		if err := os.Truncate(d.Target, h.FileSize()-200*h.BlockSize); err != nil {
+			t.Fatal(err)
+		}
+		l.mupip("rundown", "-file", d.Target)
+		if err := prepare(d); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := os.Stat(d.Target); err != nil || st.Size() != h.FileSize() {
+			t.Errorf("%v, %v; want %d bytes", st.Size(), err, h.FileSize())
+		}
+	})
+	l.stop()
+}
+
+// TestUntreatedCopy shows why no command may see a copy before its header is
+// treated: it takes the running engine's semaphore away. And that Restore does not.
+func TestUntreatedCopy(t *testing.T) {
+	l := newLive(t, shape{})
+	l.load(1)
+	l.start("writer", 1, 5)
+	l.moved("DEFAULT", 50)
+	usable := func() error {
+		_, err := l.tools.m(t.Context(), "set ^usable=$horolog")
+		return err
+	}
+	raw := filepath.Join(t.TempDir(), "t.dat")
+	copyFile(t, filepath.Join(l.dir, "t.dat"), raw)
+	if h, err := readHeaderFile(raw); err != nil || !h.InUse() {
+		t.Fatalf("the copy does not name the engine's semaphore: %+v, %v", h, err)
+	}
+	if err := editHeader(raw, func(b []byte, _ *Header) { clearIDs(b) }); err != nil {
+		t.Fatal(err)
+	}
+	l.mupip("rundown", "-file", raw)
+	if err := usable(); err != nil {
+		t.Errorf("after a copy that was treated: %v", err)
+	}
+	copyFile(t, filepath.Join(l.dir, "t.dat"), raw)
+	l.integ(raw)
+	if err := usable(); err == nil {
+		t.Error("an untreated copy did no harm: is the treatment of any use?")
+	}
+}
+
+// TestRestoreRefuses names what a restore does not do.
+func TestRestoreRefuses(t *testing.T) {
+	l := newLive(t, shape{regions: 2})
+	l.load(1)
+	l.start("across", 1, 1)
+	l.moved("AREG", 50)
+	repo := newRepo(t)
+	info := l.backup(repo)
+	l.moved("AREG", 50)
+	l.mupip("set", "-journal=on,before", "-region", "DEFAULT,AREG")
+	l.moved("AREG", 50)
+	l.stop()
+	restore := func(t *testing.T, change func(*RestoreOptions)) (*RestoreReport, error) {
+		t.Helper()
+		opts := RestoreOptions{Set: info.SetName(), To: t.TempDir(), Log: t.Logf}
+		change(&opts)
+		return Restore(t.Context(), repo, opts)
+	}
+	t.Run("over a database", func(t *testing.T) {
+		before, err := os.ReadFile(filepath.Join(l.dir, "t.dat"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = restore(t, func(o *RestoreOptions) { o.To = "/" })
+		if !errors.Is(err, ErrTargetExists) {
+			t.Errorf("%v", err)
+		}
+		if after, err := os.ReadFile(filepath.Join(l.dir, "t.dat")); err != nil || string(after) != string(before) {
+			t.Errorf("it was written to: %v", err)
+		}
+	})
+	t.Run("without a journal in the middle", func(t *testing.T) {
+		dir := t.TempDir() // only the newest journal
+		copyFile(t, filepath.Join(l.dir, "t.mjl"), filepath.Join(dir, "t.mjl"))
+		_, err := restore(t, func(o *RestoreOptions) { o.Journals = []string{dir} })
+		if e, ok := errors.AsType[*JournalGapError](err); !ok || e.Region != "DEFAULT" {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("to a time before the set", func(t *testing.T) {
+		_, err := restore(t, func(o *RestoreOptions) { o.Until = info.Time.Add(-time.Hour) })
+		if !errors.Is(err, ErrTooEarly) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("a region that is not in the set", func(t *testing.T) {
+		if _, err := restore(t, func(o *RestoreOptions) { o.Regions = []string{"BREG"} }); err == nil {
+			t.Error("no error")
+		}
+	})
+	t.Run("one region", func(t *testing.T) {
+		report, err := restore(t, func(o *RestoreOptions) { o.Regions, o.NoJournals = []string{"areg"}, true })
+		if err != nil || len(report.Databases) != 1 || report.Databases[0].Region != "AREG" {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		// What was left out leads nowhere, above all not to the original.
+		out, err := (&tools{dist: l.tools.dist, gbldir: report.Gbldir}).m(t.Context(), `write $view("GVFILE","DEFAULT")`)
+		if err == nil || !strings.Contains(out, "not-restored/default.dat") {
+			t.Errorf("%s, %v", out, err)
+		}
+	})
+	t.Run("again after it was cut off", func(t *testing.T) {
+		to := t.TempDir()
+		again := func(dist string) error {
+			_, err := restore(t, func(o *RestoreOptions) { o.To, o.Journals, o.Dist = to, []string{l.dir}, dist })
+			return err
+		}
+		if err := again(brokenRestore(t, l.tools.dist)); err == nil {
+			t.Fatal("no error")
+		}
+		if err := again(""); err != nil {
+			t.Error(err)
+		}
+		if err := again(""); !errors.Is(err, ErrTargetExists) {
+			t.Errorf("after it was done: %v", err)
+		}
+	})
+}
+
+// brokenRestore returns a directory of GT.M's programs whose MUPIP fails at its
+// second RESTORE.
+func brokenRestore(t testing.TB, dist string) string {
+	t.Helper()
+	dir := t.TempDir()
+	entries, err := os.ReadDir(dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "mupip" {
+			if err := os.Symlink(filepath.Join(dist, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	script := fmt.Sprintf("#!/bin/sh\ngtm_dist=%s; export gtm_dist\n[ \"$1\" = restore ] && { [ -e %s/once ] && { echo '%%GTM-E-BROKEN, on purpose'; exit 1; }; touch %s/once; }\nexec %s/mupip \"$@\"\n", dist, dir, dir, dist)
+	if err := os.WriteFile(filepath.Join(dir, "mupip"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestQuiet backs up regions that nobody writes to: one that never was written to,
+// and one that is at rest. MUPIP makes no incremental of either.
+func TestQuiet(t *testing.T) {
+	l := newLive(t, shape{regions: 2})
+	l.load(1) // only into DEFAULT
+	repo := newRepo(t)
+	for _, write := range []string{"", "set ^A=1", "set ^A=2,^b=2"} {
+		if write != "" {
+			l.m(write)
+		}
+		info := l.backup(repo)
+		l.m("set ^after=$get(^after)+1")
+		for _, consistent := range []bool{false, true} {
+			report, err := Restore(t.Context(), repo, RestoreOptions{
+				Set: info.SetName(), To: t.TempDir(), Journals: []string{l.dir}, Consistent: consistent,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := l.extract(report.Gbldir), l.extract(l.tools.gbldir); got != want {
+				t.Errorf("after %q: what was restored is not what the original has", write)
+			}
+			for _, d := range report.Databases {
+				if h, err := readHeaderFile(d.Target); err != nil || h.Journal != JournalDisabled {
+					t.Errorf("region %s: %+v, %v", d.Region, h, err)
+				}
+			}
+		}
+	}
+}
+
+// TestUntil restores to a point in time.
+func TestUntil(t *testing.T) {
+	l := newLive(t, shape{})
+	l.load(1)
+	repo := newRepo(t)
+	info := l.backup(repo)
+	l.m("set ^when=1")
+	// Times in journals are whole seconds.
+	next := func() {
+		l.t.Helper()
+		for now := time.Now().Unix(); time.Now().Unix() < now+2; {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	next()
+	until := time.Now()
+	next()
+	l.m("set ^when=2")
+	l.mupip("set", "-journal=on,before", "-region", "DEFAULT")
+	report, err := Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: t.TempDir(), Until: until, Journals: []string{l.dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools := tools{dist: l.tools.dist, gbldir: report.Gbldir}
+	if out, err := tools.m(t.Context(), "write ^when"); err != nil || strings.TrimSpace(out) != "1" {
+		t.Errorf("^when is %q, %v", out, err)
+	}
+	// Journaling of the original does not go on in the restored database.
+	h, err := readHeaderFile(report.Databases[0].Target)
+	if err != nil || h.Journal != JournalDisabled {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if _, err := tools.m(t.Context(), "set ^when=3"); err != nil {
+		t.Errorf("a first write: %v", err)
+	}
+}
+
+// TestPreflight finds what would go wrong.
+func TestPreflight(t *testing.T) {
+	find := func(t *testing.T, opts Options, level catalog.Level, text string) {
+		t.Helper()
+		e, err := New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := e.Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range s.Findings {
+			if f.Level == level && strings.Contains(f.Text, text) {
+				return
+			}
+		}
+		t.Errorf("no %s with %q in %v", level, text, s.Findings)
+	}
+	t.Run("sound", func(t *testing.T) {
+		l := newLive(t, shape{regions: 2})
+		e, err := New(Options{Gbldir: strings.TrimSuffix(l.tools.gbldir, ".gld")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := e.Preflight(t.Context())
+		if err != nil || s.Failed() || len(s.Databases) != 2 || !strings.HasPrefix(s.Version, "GT.M V") {
+			t.Errorf("%+v, %v", s, err)
+		}
+		for _, f := range s.Findings {
+			if f.Level != catalog.LevelOK {
+				t.Errorf("%v", f)
+			}
+		}
+		if h, err := readHeaderFile(filepath.Join(l.dir, "t.dat")); err != nil || h.InUse() {
+			t.Errorf("the look left something: %+v, %v", h, err)
+		}
+	})
+	t.Run("no journals", func(t *testing.T) {
+		l := newLive(t, shape{journal: "none"})
+		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelWarn, "not journaled")
+		l.load(1)
+		repo := newRepo(t)
+		info := l.backup(repo)
+		report, err := Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := l.extract(report.Gbldir), l.extract(l.tools.gbldir); got != want {
+			t.Error("what was restored is not what the original has")
+		}
+	})
+	t.Run("large blocks", func(t *testing.T) {
+		l := newLive(t, shape{blockSize: 65024, allocation: 100})
+		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelFail, "blocks of 65024 bytes")
+		e, err := New(Options{Gbldir: l.tools.gbldir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = dbback.Backup(t.Context(), newRepo(t), e, dbback.BackupOptions{Instance: "GTM"})
+		if _, ok := errors.AsType[*dbback.PreflightError](err); !ok {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("frozen", func(t *testing.T) {
+		l := newLive(t, shape{})
+		l.mupip("freeze", "-on", "DEFAULT")
+		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelWarn, "frozen")
+		l.mupip("freeze", "-off", "DEFAULT")
+	})
+	t.Run("no file", func(t *testing.T) {
+		l := newLive(t, shape{regions: 2})
+		if err := os.Remove(filepath.Join(l.dir, "a.dat")); err != nil {
+			t.Fatal(err)
+		}
+		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelFail, "No such file or directory")
+		find(t, Options{Gbldir: l.tools.gbldir, Regions: []string{"default"}}, catalog.LevelOK, "1 region of 2")
+	})
+	t.Run("work directory", func(t *testing.T) {
+		l := newLive(t, shape{})
+		find(t, Options{Gbldir: l.tools.gbldir, Work: filepath.Join(l.dir, "none")}, catalog.LevelFail, "cannot be written to")
+	})
+	t.Run("no region of that name", func(t *testing.T) {
+		l := newLive(t, shape{})
+		e, err := New(Options{Gbldir: l.tools.gbldir, Regions: []string{"XREG"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Preflight(t.Context()); err == nil || !strings.Contains(err.Error(), "it has DEFAULT") {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("encrypted", func(t *testing.T) {
+		b := headerBytes(FormatV7, 8192, 10, 1)
+		b[offEncrypted] = 1
+		h, err := ParseHeader(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := region{name: "A", path: "/a.dat", header: h}
+		if f := r.findings(); f[0].Level != catalog.LevelFail || !strings.Contains(f[0].Text, "encrypted") {
+			t.Errorf("%v", f)
+		}
+	})
+}

@@ -1,0 +1,197 @@
+package gtm
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"datfs/catalog"
+)
+
+// Runbook returns how this very set is restored, in Markdown: with datfs, and
+// without it from a mount, with nothing but cp and GT.M's own programs. Paths,
+// names and transaction numbers are the set's. The blocks marked "sh" can be
+// pasted into a shell, one after the other.
+//
+// It is "" if the set is not of this engine or its backup did not come to its
+// end.
+func Runbook(info *catalog.SetInfo) string {
+	if info.Engine != engineName || info.Method == nil || info.State == catalog.StateInterrupted || info.State == catalog.StateRunning {
+		return ""
+	}
+	b := &book{info: info, m: info.Method}
+	for _, part := range []func(){b.title, b.datfs, b.setUp, b.short, b.long, b.journals} {
+		part()
+	}
+	return b.String()
+}
+
+// A book is a run-book that is being written.
+type book struct {
+	strings.Builder
+	info *catalog.SetInfo
+	m    *catalog.Method
+}
+
+func (b *book) line(format string, args ...any) { fmt.Fprintf(b, format+"\n", args...) }
+
+func (b *book) fact(db catalog.Database, name string) string {
+	return b.m.Facts[factName(db.Name, name)]
+}
+
+// shell quotes a word for a shell where it needs it.
+func shell(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%=", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// newFile is where the run-book puts a region's database.
+func newFile(db catalog.Database) string { return `"$NEW"/` + db.Name + ".dat" }
+
+// hasIncremental returns whether the set has an incremental of a region: one that
+// never was written to has none.
+func (b *book) hasIncremental(db catalog.Database) bool {
+	return slices.Contains(b.m.Incrementals, incrementalName(db.Name))
+}
+
+func (b *book) title() {
+	b.line("# Restoring %s\n", b.info.SetName())
+	b.line("%s on host %s, global directory %s, backed up at %s.", b.m.ProductVersion, b.info.Host, b.m.Facts["gbldir"], b.info.Time.Format(time.RFC3339))
+	if b.info.State != catalog.StateComplete {
+		b.line("\n**This set is %s.** What it lacks:\n", b.info.State)
+		for _, p := range b.info.Problems {
+			if p.Fatal {
+				b.line("* %s", p)
+			}
+		}
+	}
+	b.line("\n| region | database | copied from transaction | consistent as of | journal files in the set |")
+	b.line("|---|---|---|---|---|")
+	for _, db := range b.m.Databases {
+		b.line("| %s | %s | %s | %s | %d |", db.Name, db.Paths[0], hex(b.fact(db, factStartTN)), hex(b.fact(db, factEndTN)), len(strings.Fields(b.fact(db, factJournal))))
+	}
+	b.line("\nThe files below `databases/` were copied while they were written to. **Never let MUPIP see one of them on the")
+	b.line("host of the running database** before `mupip rundown -file` on a copy of it: its header names the running")
+	b.line("database's semaphores, which other commands would remove. The files below `consistent/` are free of that.")
+}
+
+func hex(decimal string) string {
+	var n uint64
+	if _, err := fmt.Sscan(decimal, &n); err != nil {
+		return decimal
+	}
+	return fmt.Sprintf("%#x", n)
+}
+
+func (b *book) datfs() {
+	b.line("\n## With datfs\n\n```")
+	b.line("datfs restore gtm %s --to DIR                            # to the end of the journals in the set", b.info.SetName())
+	b.line("datfs restore gtm %s --to DIR --journals %s  # and on, with the journals written since", b.info.SetName(), shell(b.journalDir()))
+	b.line("```")
+}
+
+// journalDir returns where the original's journals are.
+func (b *book) journalDir() string {
+	if b.m.Journal != nil && b.m.Journal.Required != "" {
+		return filepath.Dir(b.m.Journal.Required)
+	}
+	return "FILE"
+}
+
+func (b *book) setUp() {
+	b.line("\n## By hand: set up\n\n```sh")
+	b.line("SET=${SET:-/mnt/datfs/sets/%s/%s}   # this directory", b.info.Instance, b.info.Name)
+	b.line("NEW=${NEW:-/restore}   # an empty directory with room for the databases")
+	b.line("export gtm_dist=%s gtm_chset=M", shell(b.m.Facts["gtm_dist"]))
+	b.line(`export gtmroutines="$gtm_dist/libgtmutil.so $gtm_dist" PATH="$gtm_dist:$PATH"`)
+	b.line(`# a global directory that leads to the restored databases`)
+	b.line(`cp "$SET"/configuration/%s "$NEW"/new.gld`, shell(filepath.Base(b.m.Facts["gbldir"])))
+	b.line(`export gtmgbldir="$NEW"/new.gld`)
+	b.line("mumps -run ^GDE <<END")
+	for _, db := range b.m.Databases {
+		segment := b.fact(db, factSegment)
+		if segment == "" {
+			segment = "SEGMENT-OF-" + db.Name
+		}
+		b.line("change -segment %s -file=$NEW/%s.dat", segment, db.Name)
+	}
+	b.line("exit\nEND\n```")
+}
+
+func (b *book) short() {
+	b.line("\n## By hand, the short way: the databases as they were after the incremental\n\n```sh")
+	for _, db := range b.m.Databases {
+		section := catalog.SectionConsistent
+		if !b.hasIncremental(db) {
+			section = catalog.SectionDatabases
+		}
+		b.line(`cp --sparse=always "$SET"/%s%s %s`, section, shell(db.Paths[0]), newFile(db))
+		if !b.hasIncremental(db) {
+			b.fresh(db)
+		}
+	}
+	b.integ()
+	b.line("```")
+}
+
+// fresh writes what a region needs that was never written to.
+func (b *book) fresh(db catalog.Database) {
+	b.line("mupip rundown -file %s", newFile(db))
+	b.line("mupip set -journal=disable -file %s", newFile(db))
+}
+
+func (b *book) long() {
+	b.line("\n## By hand, with GT.M's own restore\n\nInstead of the short way, not after it.\n\n```sh")
+	for _, db := range b.m.Databases {
+		b.line(`cp --sparse=always "$SET"/databases%s %s`, shell(db.Paths[0]), newFile(db))
+		b.fresh(db) // RUNDOWN must come first
+	}
+	for _, db := range b.m.Databases { // DSE opens the files of all regions
+		if !b.hasIncremental(db) {
+			continue
+		}
+		b.line("dse <<END")
+		b.line("find -region=%s", db.Name)
+		b.line("change -fileheader -current_tn=%s", strings.ToUpper(strings.TrimPrefix(hex(b.fact(db, factStartTN)), "0x")))
+		b.line("quit\nEND")
+		b.line(`mupip restore %s "$SET"/incremental/%s`, newFile(db), incrementalName(db.Name))
+	}
+	b.integ()
+	b.line("```")
+}
+
+func (b *book) integ() {
+	for _, db := range b.m.Databases {
+		b.line("mupip integ -file %s", newFile(db))
+	}
+}
+
+func (b *book) journals() {
+	var files, redirects []string
+	for _, db := range b.m.Databases {
+		for _, j := range strings.Fields(b.fact(db, factJournal)) {
+			name, _, _ := strings.Cut(j, "@")
+			files = append(files, `"$NEW"/journals/`+shell(name))
+		}
+		redirects = append(redirects, shell(db.Paths[0])+"="+newFile(db))
+	}
+	if len(files) == 0 {
+		b.line("\nThe set has no journals.")
+		return
+	}
+	b.line("\n## By hand: the journals, after either way\n")
+	b.line("They carry the databases from the incremental to the end of the backup. Nothing may be written to the databases before.")
+	b.line("Journal files written since go into the list too, those that follow on one another without a gap; for a point in")
+	b.line("time add `-before=\"\\\"22-Nov-2026 10:00:09\\\"\"`.\n\n```sh")
+	b.line(`mkdir -p "$NEW"/journals && cp "$SET"/journals/* "$NEW"/journals/`)
+	b.line("mupip journal -recover -forward -nochain -redirect=%s %s", strings.Join(redirects, ","), strings.Join(files, ","))
+	b.integ()
+	b.line("```")
+}

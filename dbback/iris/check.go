@@ -1,0 +1,37 @@
+package iris
+
+import (
+	"fmt"
+
+	"datfs/catalog"
+)
+
+// labelSlack is how many bytes a size may differ that the instance gives in MB.
+const labelSlack = 1 << 20
+
+// Check implements [dbback.Engine]: label and instance must speak of the same
+// database. That it grew while it was copied is normal.
+func (e *Engine) Check(db catalog.Database, f catalog.FileInfo) []string {
+	l := f.Label
+	if l == nil {
+		return []string{"it does not begin with the label of an InterSystems database"}
+	}
+	var out []string
+	if dir := slashed(l.Directory); dir != db.Directory {
+		out = append(out, fmt.Sprintf("its label says that it belongs to %q, the instance says %s", l.Directory, db.Directory))
+	}
+	if db.BlockSize > 0 && l.BlockSize != db.BlockSize {
+		out = append(out, fmt.Sprintf("its blocks seem to have %d bytes, the instance says %d", l.BlockSize, db.BlockSize))
+		return out // then the number of blocks says nothing
+	}
+	if db.Bytes == 0 || len(db.Paths) > 1 || l.BlockSize <= 0 || l.Blocks < 0 || l.Blocks > maxBlocks/int64(l.BlockSize) {
+		return out // what the label of one of several volumes says is not documented
+	}
+	said := l.Blocks * int64(l.BlockSize)
+	least := min(db.Bytes, f.SizeAtOpen) - labelSlack
+	most := max(db.Bytes, f.SizeAtOpen, f.SizeAtEnd) + labelSlack
+	if said < least || said > most {
+		out = append(out, fmt.Sprintf("its label says %d blocks, the instance says %d", l.Blocks, db.Bytes/int64(l.BlockSize)))
+	}
+	return out
+}

@@ -1,0 +1,55 @@
+package iris
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// facts keeps what a restore of the whole instance has to know: where the write
+// image journal (WIJ) is, which must not be applied to restored files, and who
+// owns the instance's files. What cannot be read is left out.
+func (l *look) facts() {
+	e := l.engine
+	facts := l.survey.Facts
+	wij := settingsOf(filepath.Join(e.mgr, "startup.last"))["wijlast"]
+	if wij == "" && e.cpf != nil {
+		wij = e.cpf.values["config/wijdir"]
+	}
+	if wij == "" {
+		wij = e.mgr // where it is by default (InterSystems manual, Backup and Restore)
+	}
+	facts["WIJ"] = wij
+	// The names in parameters.isc are those that public code reads
+	// (ontariosystems/isclib).
+	for _, path := range e.configFiles() {
+		if filepath.Base(path) != "parameters.isc" {
+			continue
+		}
+		for key, value := range settingsOf(path) {
+			switch name, ok := strings.CutPrefix(key, "security_settings."); {
+			case ok && value != "" && (name == "iris_user" || name == "iris_group" || name == "cache_user" || name == "cache_group"):
+				facts["installation "+strings.ReplaceAll(name, "_", " ")] = value
+			}
+		}
+	}
+	if e.cpf != nil {
+		if v := e.cpf.values["Journal/CompressFiles"]; v != "" {
+			facts["journal compression"] = v
+		}
+	}
+}
+
+// settingsOf reads a file of settings; one that cannot be read has none.
+func settingsOf(path string) map[string]string {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }()
+	settings, err := parseSettings(f)
+	if err != nil {
+		return nil
+	}
+	return settings
+}

@@ -1,0 +1,115 @@
+package iris
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// A configured is a database of the instance's configuration, as the session
+// gives it.
+type configured struct {
+	name      string
+	directory string // with its slash; or what stands there for a remote one
+	local     bool   // the properties below are known
+	blockSize int32  // bytes
+	bytes     int64
+	mounted   bool
+	readOnly  bool // mounted so
+	mirrored  bool
+	mirror    string // name in the mirror, "" if not known
+	encrypted bool
+	journal   string   // GlobalJournalState: 3 yes, 2 no, as far as seen; not documented
+	volumes   []string // directories with further volumes
+}
+
+// journaled returns whether updates of the database are journaled. Only what is
+// known to mean no is no.
+func (c *configured) journaled() bool { return c.journal != "2" }
+
+// remote returns whether the database is another instance's.
+func (c *configured) remote() bool {
+	return !c.local && (c.directory == "" || strings.HasPrefix(c.directory, ":"))
+}
+
+// errUnfinished means that the list of databases has no end.
+var errUnfinished = errors.New("the list of the configuration's databases ends in the middle")
+
+// parseInventory reads the markers DB, DBX and VOL of the list script.
+func parseInventory(a *answer) ([]configured, error) {
+	if t := a.trap("DB"); t != nil {
+		t.What = "the list of the configuration's databases"
+		return nil, t
+	}
+	if _, ok := a.find("DBEND"); !ok {
+		return nil, errUnfinished
+	}
+	var out []configured
+	for _, m := range a.all("DB") {
+		out = append(out, parseConfigured(m))
+	}
+	for _, m := range a.all("DBX") { // blocks, name in the mirror, directory
+		if len(m.fields) < 3 {
+			continue
+		}
+		dir := slashed(strings.Join(m.fields[2:], "|"))
+		blocks, err := strconv.ParseInt(m.fields[0], 10, 64)
+		for i := range out {
+			if c := &out[i]; c.local && c.directory == dir {
+				c.mirror = m.fields[1]
+				if err == nil && blocks > 0 && blocks < maxBlocks/int64(max(c.blockSize, 1)) {
+					c.bytes = blocks * int64(c.blockSize)
+				}
+			}
+		}
+	}
+	for _, m := range a.all("VOL") { // name, directories
+		for i := range out {
+			if c := &out[i]; c.local && c.name == m.fields[0] {
+				c.volumes = volumeDirs(m.fields[1:], c.directory)
+			}
+		}
+	}
+	return out, nil
+}
+
+// parseConfigured reads a marker DB: name, directory, and of a database of this
+// instance's own seven properties: block size, size in MB, mounted, mounted
+// read-only, mirrored, encrypted, journal state.
+func parseConfigured(m marker) configured {
+	const properties = 7
+	n := len(m.fields) - properties
+	if n < 2 {
+		c := configured{name: m.fields[0], directory: strings.Join(m.fields[1:], "|")}
+		if strings.HasPrefix(c.directory, "/") {
+			c.directory = slashed(c.directory)
+		}
+		return c
+	}
+	p := m.fields[n:]
+	c := configured{
+		name: m.fields[0], directory: slashed(strings.Join(m.fields[1:n], "|")), local: true,
+		mounted: p[2] == "1", readOnly: p[3] == "1", mirrored: p[4] == "1", encrypted: p[5] == "1", journal: p[6],
+	}
+	if bs, err := strconv.ParseInt(p[0], 10, 32); err == nil && bs > 0 {
+		c.blockSize = int32(bs)
+	}
+	if mb, err := strconv.ParseInt(p[1], 10, 64); err == nil && mb > 0 && mb < maxBlocks>>20 {
+		c.bytes = mb << 20
+	}
+	return c
+}
+
+// volumeDirs returns the directories of a VolumeDirectoryList that are others
+// than the database's own, each once.
+func volumeDirs(fields []string, own string) (out []string) {
+	seen := map[string]bool{own: true}
+	for _, dir := range fields {
+		dir = slashed(strings.TrimSpace(dir))
+		if strings.HasPrefix(dir, "/") && !seen[dir] {
+			seen[dir] = true
+			out = append(out, dir)
+		}
+	}
+	return out
+}

@@ -1,0 +1,243 @@
+package iris
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// stepPreflight is what the transcript of the preflight is called.
+const stepPreflight = "preflight"
+
+// The checks of the preflight, as findings name them.
+const (
+	checkInstance   = "instance"   // is it up, and can users sign on?
+	checkSession    = "session"    // does a session begin?
+	checkNamespace  = "namespace"  // is it in %SYS?
+	checkVersion    = "version"    //
+	checkPrivileges = "privileges" // may the session do what a backup does?
+	checkManager    = "manager directory"
+	checkConfig     = "configuration file"
+	checkWorkDir    = "work directory"
+	checkBusy       = "other backup"
+	checkList       = "backup list"      // which databases are, or are not, in it?
+	checkSystem     = "system databases" // are IRISSYS and IRISSECURITY in it?
+	checkMounted    = "mounted"          // all listed, and for writing?
+	checkFiles      = "database files"   // can they be read here?
+	checkVolumes    = "volumes"          // are there databases of several files?
+	checkStreams    = "file streams"     //
+	checkEncryption = "encryption"       //
+	checkJournaling = "journaling"       // of each database
+	checkJournals   = "journal files"    // can they be read here?
+	checkPurge      = "journal purge"    // how soon are they gone?
+	checkMirror     = "mirror"           //
+	checkRemote     = "remote databases" //
+	checkHistory    = "last full backup" //
+)
+
+// A look is one preflight as it goes on.
+type look struct {
+	engine *Engine
+	survey *dbback.Survey
+}
+
+func (l *look) add(level catalog.Level, check, do, format string, args ...any) {
+	l.survey.Findings = append(l.survey.Findings, catalog.Finding{Level: level, Check: check, Text: fmt.Sprintf(format, args...), Do: do})
+}
+
+func (l *look) ok(check, format string, args ...any) {
+	l.add(catalog.LevelOK, check, "", format, args...)
+}
+
+func (l *look) warn(check, do, format string, args ...any) {
+	l.add(catalog.LevelWarn, check, do, format, args...)
+}
+
+func (l *look) fail(check, do, format string, args ...any) {
+	l.add(catalog.LevelFail, check, do, format, args...)
+}
+
+// Preflight implements [dbback.Engine]. It makes the work directory if it is
+// missing, and for a moment a file in it; nothing else is changed.
+func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
+	e.heard, e.cpf, e.mgr, e.install, e.journal = nil, nil, "", "", ""
+	l := &look{engine: e, survey: &dbback.Survey{Facts: make(map[string]string)}}
+	l.all(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	return l.survey, nil
+}
+
+// all looks at everything, as far as it comes: where one thing is needed for the
+// next, the first that fails is the last finding.
+func (l *look) all(ctx context.Context) {
+	if !l.status(ctx) {
+		return
+	}
+	a, ok := l.session(ctx)
+	if !ok {
+		return
+	}
+	l.configuration()
+	l.facts()
+	l.journals(a)
+	l.mirror(a)
+	l.history(a)
+	if l.workDir() {
+		l.databases(ctx, a)
+	}
+}
+
+// status asks the command for the instance's state, if it is the usual one.
+func (l *look) status(ctx context.Context) bool {
+	e := l.engine
+	if e.control == "" {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(e.opts.StatementTimeout, 0)+e.terminal.grace)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, e.control, "qlist", e.opts.Instance)
+	cmd.Env = childEnv(os.Environ())
+	cmd.WaitDelay = e.terminal.grace
+	text, err := cmd.CombinedOutput()
+	e.heard = append(e.heard, said{stepPreflight, fmt.Sprintf("$ %s\n%s\n", strings.Join(cmd.Args, " "), text)})
+	line, found := parseQlist(string(text), e.opts.Instance)
+	if !found {
+		l.fail(checkInstance, "Check the name with: "+e.control+" list", "%s qlist does not know an instance %s (%s)",
+			e.control, e.opts.Instance, lastLines(string(text)+"\n"+errorText(err)))
+		return false
+	}
+	e.install = line.directory
+	switch status := strings.ToLower(line.status); {
+	case strings.HasPrefix(status, "down"):
+		l.fail(checkInstance, "Start it; for the files of an instance that is down there is: datfs backup files", "the instance is %s", line.status)
+		return false
+	case !strings.HasPrefix(status, "running"):
+		l.fail(checkInstance, "Wait until users can sign on, and run it again", "the state of the instance is: %s", line.status)
+		return false
+	case line.health != "" && line.health != "ok":
+		l.warn(checkInstance, "Look in messages.log", "the instance is %s; its health is %q", line.status, line.health)
+	default:
+		l.ok(checkInstance, "%s", line.status)
+	}
+	return true
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// session opens the first session and looks at whose it is.
+func (l *look) session(ctx context.Context) (*answer, bool) {
+	e := l.engine
+	a, err := e.session(ctx, stepPreflight, e.statement("preflight", lookScript()))
+	if failed, ok := errors.AsType[*SessionError](err); ok {
+		failed.What = strings.Join(e.terminal.command, " ")
+		l.fail(failed.check, failed.Do, "%v", failed)
+		return nil, false
+	}
+	if wrong, ok := errors.AsType[*NamespaceError](err); ok {
+		l.fail(checkNamespace, "Take the Startup Namespace from this user, or use another one", "%v", wrong)
+		return nil, false
+	}
+	if err != nil {
+		l.fail(checkSession, "", "%v", err)
+		return nil, false
+	}
+	l.ok(checkSession, "%s answers", strings.Join(e.terminal.command, " "))
+	l.ok(checkNamespace, "%%SYS")
+	l.version(a)
+	l.privileges(a)
+	return a, l.manager(a)
+}
+
+func (l *look) version(a *answer) {
+	m, _ := a.find("READY")
+	text := strings.TrimSpace(printable(m.value))
+	l.survey.Version = text
+	switch v := parseVersion(text); {
+	case v.product == "" || v.number == "":
+		l.warn(checkVersion, "Try a restore before you rely on it", "%q is not known", text)
+	case v.year < oldest:
+		l.warn(checkVersion, "Try a restore before you rely on it", "%s: nothing is known of %s before %d", text, v.product, oldest)
+	default:
+		l.ok(checkVersion, "%s %s", v.product, v.number)
+	}
+}
+
+// oldest is the first year of versions of which anything about this method was
+// published: a sample of InterSystems Japan for Caché, corrected in 2013.
+const oldest = 2013
+
+// privileges reports what the session was not allowed to do.
+func (l *look) privileges(a *answer) {
+	var denied []string
+	for _, m := range a.all("ERR") {
+		if t := a.trap(m.fields[0]); t != nil && t.Name == "<PROTECT>" {
+			denied = append(denied, strings.TrimSuffix(m.fields[0]+" at "+t.Location, " at "))
+		}
+	}
+	if len(denied) > 0 {
+		l.fail(checkPrivileges, "Give the user %Admin_Operate:Use and read and write access to IRISSYS (CACHESYS), or run as the instance's owner",
+			"the session may not do all of it: <PROTECT> in %s", strings.Join(denied, ", "))
+		return
+	}
+	l.ok(checkPrivileges, "nothing was refused; whether ^SYS can be written to is only seen in the backup")
+}
+
+// manager finds the manager directory.
+func (l *look) manager(a *answer) bool {
+	m, err := a.need("ManagerDirectory", "MGR")
+	if err != nil {
+		l.fail(checkManager, "", "%v", err)
+		return false
+	}
+	dir := strings.TrimSpace(m.value)
+	if !filepath.IsAbs(dir) || hasControl(dir) {
+		l.fail(checkManager, "", "%q is not the path of a directory", dir)
+		return false
+	}
+	e := l.engine
+	e.mgr = filepath.Clean(dir)
+	l.survey.Facts["manager directory"] = slashed(e.mgr)
+	if info, err := os.Stat(e.mgr); err != nil || !info.IsDir() {
+		l.fail(checkManager, "Run datfs where the instance's files are, as its owner", "%s cannot be looked into here: %s", e.mgr, errorText(err))
+		return false
+	}
+	l.ok(checkManager, "%s", slashed(e.mgr))
+	return true
+}
+
+// workDir makes sure that the work directory is there, and that nobody else is
+// backing up.
+func (l *look) workDir() bool {
+	e := l.engine
+	dir := e.workDir()
+	if err := makeDir(dir); err != nil {
+		l.fail(checkWorkDir, "Run datfs as the instance's owner, or give a --work-dir that both can write to", "it cannot be made: %v", err)
+		return false
+	}
+	lock, err := e.takeLock()
+	if errors.Is(err, ErrBusy) {
+		l.fail(checkBusy, "Wait for it to end", "%v", err)
+		return false
+	}
+	if err != nil {
+		l.fail(checkWorkDir, "Run datfs as the instance's owner, or give a --work-dir that both can write to", "it cannot be written to: %v", err)
+		return false
+	}
+	_ = lock.Close()
+	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it makes this one fail")
+	return true
+}

@@ -1,0 +1,267 @@
+package iris
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// finding returns the finding of a check, the worst if there are several.
+func finding(s *dbback.Survey, check string) catalog.Finding {
+	var worst catalog.Finding
+	rank := map[catalog.Level]int{"": 0, catalog.LevelOK: 1, catalog.LevelWarn: 2, catalog.LevelFail: 3}
+	for _, f := range s.Findings {
+		if f.Check == check && rank[f.Level] > rank[worst.Level] {
+			worst = f
+		}
+	}
+	return worst
+}
+
+func TestPreflightFindings(t *testing.T) {
+	const ok, warn, fail = catalog.LevelOK, catalog.LevelWarn, catalog.LevelFail
+	replace := func(old, with string) func(w *world) {
+		return func(w *world) { w.Databases = strings.ReplaceAll(w.Databases, old, with) }
+	}
+	say := func(name, text string) func(w *world) { return func(w *world) { w.Say[name] = text } }
+	refuse := func(text string) func(w *world) { return func(w *world) { w.Refuse, w.Exit = text, 1 } }
+	tests := []struct {
+		name   string
+		change func(w *world)
+		check  string
+		level  catalog.Level
+		text   string
+	}{
+		{"version", func(*world) {}, checkVersion, ok, "IRIS 2022.1"},
+		{"noise", func(w *world) { w.Greeting = "Welcome!\n@@x\n\x1b[2J@@READY|\n" }, checkSession, ok, ""},
+		{"old version", func(w *world) { w.Version = "Cache for UNIX (x) 2008.2.1 (Build 1)" }, checkVersion, warn, "before 2013"},
+		{"strange version", func(w *world) { w.Version = "what" }, checkVersion, warn, "not known"},
+		{"licence", refuse("<LICENSE LIMIT EXCEEDED>\n"), checkSession, fail, "licence"},
+		{"inhibited", refuse("<InterSystems IRIS Startup Error: Sign-on and JOB inhibited: Switch 12 is set (0)>\n"), checkInstance, fail, "inhibited"},
+		{"denied", refuse("\nAccess Denied\n"), checkSession, fail, "denies access"},
+		{"prompt", refuse("\nUsername: "), checkSession, fail, "asks for a user"},
+		{"down", refuse("Instance 'IRIS' is not running\n"), checkInstance, fail, "down"},
+		{"anything", refuse("something else\n"), checkSession, fail, "something else"},
+		{"namespace", func(w *world) { w.Namespace = "USER" }, checkNamespace, fail, "Startup Namespace"},
+		{"protect", say("JRN", "@@ERR|JRN|<PROTECT>|x+1^JRN|"), checkPrivileges, fail, "JRN at x+1^JRN"},
+		{"protect in LISTDIRS", say("LIST", "@@ERR|LIST|<PROTECT>|x|"), checkPrivileges, fail, "LISTDIRS"},
+		{"no manager directory", say("MGR", "@@MGR|"), checkManager, fail, ""},
+		{"manager directory elsewhere", say("MGR", "@@MGR|/no/such/mgr/"), checkManager, fail, "/no/such/mgr"},
+		{"no CPF", func(w *world) { os.Remove(w.at("iris.cpf")) }, checkConfig, warn, "neither"},
+		{"purge settings", func(w *world) { w.write("iris.cpf", "[Journal]\nBackupsBeforePurge=2\n") }, checkPurge, warn, "BackupsBeforePurge=2, DaysBeforePurge=2"},
+		{"purge by default", func(w *world) { w.write("iris.cpf", "[Journal]\n") }, checkPurge, warn, ""},
+		{"purge by days", func(w *world) { w.write("iris.cpf", "[Journal]\nBackupsBeforePurge=0\n") }, checkPurge, ok, ""},
+		{"no journal", say("JRN", "@@JRN||/j/|/j/"), checkJournals, warn, "no current journal"},
+		{"journal elsewhere", say("JRN", "@@JRN|/no/such/20261122.001|/no/such/|/no/such/"), checkJournals, fail, "/no/such"},
+		{"no mirror", func(*world) {}, checkMirror, ok, "not a member"},
+		{"primary", func(w *world) { w.Say["MIR"], w.Say["MIRX"] = "@@MIR|1|1", "@@MIRX|0|0|M" }, checkMirror, ok, "primary failover member of M"},
+		{"async", func(w *world) { w.Say["MIR"], w.Say["MIRX"] = "@@MIR|2|0", "@@MIRX|0|1|M" }, checkMirror, warn, "async"},
+		{"unknown role", say("MIR", "@@MIR|7|0"), checkMirror, warn, "7|0"},
+		{"list of nothing", func(w *world) { w.List = nil }, checkList, fail, "no database"},
+		{"empty list", say("BL", "@@BLEND|1"), checkList, ok, "all but IRISTEMP"},
+		{"list", func(*world) {}, checkList, ok, "2 databases"},
+		{"unlisted", func(w *world) { w.Databases += "\n@@DB|APP|/app/|8192|1|1|0|0|0|3" }, checkList, warn, "APP"},
+		{"IRISLIB is not asked for", func(*world) {}, checkSystem, ok, ""},
+		{"IRISSYS unlisted", func(w *world) { w.List = w.List[1:] }, checkSystem, warn, "IRISSYS"},
+		{"IRISSECURITY unlisted", func(w *world) { w.Databases += "\n@@DB|IRISSECURITY|/sec/|8192|1|1|0|0|0|3" }, checkSystem, warn, "IRISSECURITY"},
+		{"LISTDIRS fails", say("LIST", "@@LIST|0"), checkList, fail, `answered "0"`},
+		{"LISTDIRS elsewhere", func(w *world) { w.NoList = true }, checkWorkDir, fail, "cannot be read here"},
+		{"dismounted", replace("/mgr/user/|8192|1|1|0", "/mgr/user/|8192|1|0|0"), checkMounted, fail, "USER"},
+		{"read-only", replace("/mgr/user/|8192|1|1|0", "/mgr/user/|8192|1|1|1"), checkMounted, warn, "read-only: USER"},
+		{"IRISLIB is read-only", func(*world) {}, checkMounted, ok, ""},
+		{"lost", func(w *world) { w.Databases += "\n@@DB|LOST|/lost/" }, checkMounted, warn, "LOST (/lost/)"},
+		{"remote", func(w *world) { w.Databases += "\n@@DB|FAR|:ds:O:X" }, checkRemote, ok, "FAR"},
+		{"file gone", func(w *world) { os.Remove(w.at("mgr/user/IRIS.DAT")) }, checkFiles, fail, "user/IRIS.DAT"},
+		{"file is a directory", func(w *world) { os.Remove(w.at("mgr/user/IRIS.DAT")); w.write("mgr/user/IRIS.DAT/x", "") }, checkFiles, fail, "no regular file"},
+		{"volume", func(w *world) { w.write("mgr/user/IRIS-0001.VOL", "x") }, checkVolumes, warn, "USER"},
+		{"no volume", func(*world) {}, checkVolumes, ok, ""},
+		{"streams", func(w *world) { w.write("mgr/user/stream/x", "x") }, checkStreams, warn, "USER"},
+		{"streams elsewhere", func(w *world) {
+			w.write("s/x", "x")
+			w.write("iris.cpf", "[Databases]\nUSER=/x/,,,,,"+w.at("s")+"\n")
+		}, checkStreams, warn, "USER"},
+		{"encrypted", replace("user/|8192|1|1|0|0|0|", "user/|8192|1|1|0|0|1|"), checkEncryption, warn, "in the clear: USER"},
+		{"not journaled", replace("user/|8192|1|1|0|0|0|3", "user/|8192|1|1|0|0|0|2"), checkJournaling, warn, "USER"},
+		{"journaled", func(*world) {}, checkJournaling, ok, ""},
+		{"history", func(*world) {}, checkHistory, ok, "No information recorded"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			tt.change(w)
+			survey, err := w.engine().Preflight(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := finding(survey, tt.check)
+			if f.Level != tt.level || !strings.Contains(f.Text, tt.text) {
+				t.Errorf("%v; want %s with %q", f, tt.level, tt.text)
+			}
+			if f.Level == fail != survey.Failed() {
+				t.Errorf("other findings fail: %v", survey.Findings)
+			}
+			for _, f := range survey.Findings {
+				if f.Level == ok && f.Do != "" || f.Text == "" {
+					t.Errorf("finding %+v", f)
+				}
+			}
+			if left, _ := filepath.Glob(w.at("mgr/Backup/datfs/list-*")); left != nil {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+// The instance is asked for its state where the usual command is used.
+func TestPreflightStatus(t *testing.T) {
+	tests := []struct {
+		name   string
+		status string
+		level  catalog.Level
+	}{
+		{"running", "running, since Sun Nov 22 03:00:00 2026^iris.cpf^1^2^3^ok", catalog.LevelOK},
+		{"ill", "running, since Sun Nov 22 03:00:00 2026^iris.cpf^1^2^3^hung", catalog.LevelWarn},
+		{"old", "running, since Sun Nov 22 03:00:00 2026^cache.cpf^1^2^3", catalog.LevelOK},
+		{"down", "down, last used Sun Nov 22 03:00:00 2026^iris.cpf^1^2^3^", catalog.LevelFail},
+		{"inhibited", "sign-on inhibited^iris.cpf^1^2^3^", catalog.LevelFail},
+		{"unknown", "", catalog.LevelFail},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Qlist = "IRIS^/x/^2022.1^" + tt.status + "\n"
+			if tt.status == "" {
+				w.Qlist = ""
+			}
+			opts := w.options()
+			bin := t.TempDir()
+			if err := os.Symlink(os.Args[0], filepath.Join(bin, "iris")); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", bin)
+			opts.Command = nil
+			e, err := New(opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			survey, err := e.Preflight(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := finding(survey, checkInstance); f.Level != tt.level {
+				t.Errorf("%v; want %s", f, tt.level)
+			}
+			if survey.Failed() != (tt.level == catalog.LevelFail) {
+				t.Errorf("findings %v", survey.Findings)
+			}
+		})
+	}
+}
+
+// A command that is not there is a finding.
+func TestPreflightNoCommand(t *testing.T) {
+	e, err := New(Options{Instance: "IRIS", Command: []string{"/no/such/program"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	survey, err := e.Preflight(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := finding(survey, checkSession); f.Level != catalog.LevelFail || !strings.Contains(f.Text, "cannot be run") {
+		t.Errorf("%v", f)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	dir := t.TempDir()
+	w := &world{t: t, dir: dir}
+	for _, name := range []string{
+		"a/IRIS.DAT", "a/iris.lck", "a/IRIS-0002.VOL", "a/IRIS-0001.VOL", "a/IRIS.WIJ", "a/iris.dbdir", "a/x.VOL",
+		"v/IRIS-0003.VOL", "v/iris.dbdir", "v/IRIS.DAT", "c/CACHE.DAT", "c/CACHE.EXT", "c/cache.lck",
+	} {
+		w.write(name, "x")
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	known := []configured{
+		{name: "A", directory: at("a") + "/", local: true, mounted: true, mirrored: true, journal: "3", volumes: []string{at("v") + "/"}},
+		{name: "C", directory: at("c") + "/", local: true, readOnly: true, encrypted: true, journal: "2"},
+	}
+	dbs := describe([]string{at("a") + "/", at("c") + "/", at("gone") + "/"}, known)
+	want := []struct {
+		name, mirror         string
+		mounted, readOnly    bool
+		encrypted, journaled bool
+		paths                []string
+	}{
+		{"A", "A", true, false, false, true, []string{at("a/IRIS.DAT"), at("a/IRIS-0001.VOL"), at("a/IRIS-0002.VOL"), at("v/IRIS-0003.VOL"), at("v/iris.dbdir")}},
+		{"C", "", false, true, true, false, []string{at("c/CACHE.DAT"), at("c/CACHE.EXT")}},
+		{"GONE", "", true, false, false, true, []string{at("gone/IRIS.DAT")}},
+	}
+	for i, tt := range want {
+		db := dbs[i]
+		if db.Name != tt.name || db.Mirror != tt.mirror || db.Mounted != tt.mounted || db.ReadOnly != tt.readOnly || db.Encrypted != tt.encrypted ||
+			db.Journaled != tt.journaled || strings.Join(db.Paths, " ") != strings.Join(tt.paths, " ") {
+			t.Errorf("%+v, want %+v", db, tt)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	const mib = 1 << 20
+	db := catalog.Database{Directory: "/db/user/", BlockSize: 8192, Bytes: 64 * mib, Paths: []string{"/db/user/IRIS.DAT"}}
+	label := func(dir string, size int64, blockSize int32) *catalog.Label {
+		return &catalog.Label{Directory: dir, Blocks: size / int64(blockSize), BlockSize: blockSize}
+	}
+	tests := []struct {
+		name string
+		file catalog.FileInfo
+		want string
+	}{
+		{"the same", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, ""},
+		{"no slash", catalog.FileInfo{Label: label("/db/user", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, ""},
+		{"grew before", catalog.FileInfo{Label: label("/db/user/", 80*mib, 8192), SizeAtOpen: 80 * mib, SizeAtEnd: 80 * mib}, ""},
+		{"grew meanwhile", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 90 * mib}, ""},
+		{"shrank", catalog.FileInfo{Label: label("/db/user/", 32*mib, 8192), SizeAtOpen: 32 * mib, SizeAtEnd: 32 * mib}, ""},
+		{"no label", catalog.FileInfo{}, "does not begin with the label"},
+		{"other directory", catalog.FileInfo{Label: label("/db/other/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, `"/db/other/"`},
+		{"other blocks", catalog.FileInfo{Label: label("/db/user/", 64*mib, 16384), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "16384 bytes"},
+		{"too few", catalog.FileInfo{Label: label("/db/user/", 10*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "1280 blocks"},
+		{"too many", catalog.FileInfo{Label: label("/db/user/", 100*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "12800 blocks"},
+		{"absurd", catalog.FileInfo{Label: &catalog.Label{Directory: "/db/user/", Blocks: 1 << 62, BlockSize: 8192}}, ""},
+	}
+	for _, tt := range tests {
+		got := strings.Join((&Engine{}).Check(db, tt.file), "; ")
+		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestMakeDir(t *testing.T) {
+	base := t.TempDir()
+	if err := os.WriteFile(filepath.Join(base, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(base, "a", "b")
+	if err := makeDir(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeDir(dir); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if info, err := os.Stat(d); err != nil || info.Mode().Perm() != 0o770 {
+			t.Errorf("%s: %v, %v", d, info, err)
+		}
+	}
+	for _, bad := range []string{filepath.Join(base, "file"), filepath.Join(base, "file", "x"), base + "/a\nb"} {
+		if makeDir(bad) == nil {
+			t.Errorf("%q is made", bad)
+		}
+	}
+}

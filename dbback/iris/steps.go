@@ -1,0 +1,298 @@
+package iris
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// List implements [dbback.Engine]: LISTDIRS^DBACK says which directories, the
+// configuration what is known of each.
+func (e *Engine) List(ctx context.Context) ([]catalog.Database, error) {
+	if err := e.begun(); err != nil {
+		return nil, err
+	}
+	step := dbback.StepPrepare
+	if e.run.lists > 0 {
+		step = dbback.StepList
+	}
+	e.run.lists++
+	list, known, err := e.listDatabases(ctx, step, e.run.path(fmt.Sprintf("list-%d.txt", e.run.lists)))
+	if err != nil {
+		return nil, err
+	}
+	e.run.dbs = describe(list, known)
+	return e.run.dbs, nil
+}
+
+// listDatabases asks for the list and the configuration; the list is written to
+// file.
+func (e *Engine) listDatabases(ctx context.Context, step, file string) ([]string, []configured, error) {
+	a, err := e.session(ctx, step, e.statement("LISTDIRS^DBACK", listScript(file)))
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := a.need("LISTDIRS^DBACK", "LIST")
+	if err != nil {
+		return nil, nil, err
+	}
+	if ok, _ := parseReturn(m.value); !ok {
+		return nil, nil, &AnswerError{What: "LISTDIRS^DBACK", Answer: m.value}
+	}
+	known, err := parseInventory(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("LISTDIRS^DBACK succeeded, but its file cannot be read here (must --work-dir be another?): %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	list, err := parseList(f)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return list, known, nil
+}
+
+// Mark implements [dbback.Engine]: CLRINC^DBACK.
+func (e *Engine) Mark(ctx context.Context) error {
+	if err := e.begun(); err != nil {
+		return err
+	}
+	t := task{name: "CLRINC^DBACK", script: markScript(), limit: e.opts.MarkTimeout, patience: e.opts.AbortTimeout}
+	a, err := e.session(ctx, dbback.StepMark, t)
+	if ended, ok := errors.AsType[*EndedError](err); ok && ended.Signal != 0 {
+		return fmt.Errorf("%w; it may have left switch 13 set, which keeps all others from changing anything: look with ^SWSET", err)
+	}
+	if err != nil {
+		return err
+	}
+	m, err := a.need(t.name, "CLRINC")
+	if err != nil {
+		return err
+	}
+	if ok, _ := parseReturn(m.value); !ok {
+		return &AnswerError{What: t.name, Answer: m.value, Why: "nothing was copied"}
+	}
+	return nil
+}
+
+// Record implements [dbback.Engine]: BACKUP^DBACK of type E.
+func (e *Engine) Record(ctx context.Context) error {
+	if err := e.begun(); err != nil {
+		return err
+	}
+	t := e.statement("BACKUP^DBACK of type E", recordScript(e.description("external copy", e.run.Run)))
+	a, err := e.session(ctx, dbback.StepRecord, t)
+	if err != nil {
+		return err
+	}
+	m, err := a.need(t.name, "E")
+	if err != nil {
+		return err
+	}
+	ok, warnings := parseReturn(m.value)
+	if !ok {
+		return &AnswerError{What: t.name, Answer: m.value}
+	}
+	for _, w := range warnings {
+		e.run.Log("%s: warning of the instance: %s", t.name, w)
+	}
+	// Seen with an instance that has no history: 0,No information recorded about a
+	// full backup. How a record looks is not documented.
+	if m, ok := a.find("LF"); ok && strings.HasPrefix(m.value, "0,") {
+		e.run.Log("%s succeeded, but the instance says of its last full backup: %s", t.name, printable(m.value))
+	}
+	return nil
+}
+
+// Estimate implements [dbback.Engine]: INT^DBSIZE. That it gives no answer is no
+// reason to end a backup.
+func (e *Engine) Estimate(ctx context.Context) (int64, string, error) {
+	if err := e.begun(); err != nil {
+		return -1, "", err
+	}
+	t := e.statement("INT^DBSIZE", sizeScript())
+	a, err := e.session(ctx, dbback.StepEstimate, t)
+	if err != nil {
+		return -1, "", err
+	}
+	m, err := a.need(t.name, "SIZE")
+	if trap, ok := errors.AsType[*TrapError](err); ok {
+		e.run.Log("the size of the incremental is not known: %v", trap)
+		return -1, e.run.dir, nil
+	}
+	if err != nil {
+		return -1, "", err
+	}
+	size, ok := parseSize(m.value)
+	if !ok {
+		e.run.Log("the size of the incremental is not known: INT^DBSIZE answered %q", printable(m.value))
+		return -1, e.run.dir, nil
+	}
+	return size, e.run.dir, nil
+}
+
+// Incremental implements [dbback.Engine]: BACKUP^DBACK of type I.
+func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
+	if err := e.begun(); err != nil {
+		return nil, err
+	}
+	file, logFile := e.incrementalFiles(e.run.Run)
+	t := task{
+		name:     "BACKUP^DBACK of type I",
+		script:   incrementalScript(e.description("incremental", e.run.Run), file, logFile, e.opts.QuiesceTimeout),
+		limit:    e.opts.BackupTimeout,
+		patience: e.opts.AbortTimeout,
+		abort:    e.abort,
+	}
+	a, err := e.session(ctx, dbback.StepIncremental, t)
+	e.tellLog(logFile)
+	if err != nil {
+		if ended, ok := errors.AsType[*EndedError](err); ok && ended.Signal != 0 {
+			err = fmt.Errorf("%w; it may have left the write daemon suspended: look in messages.log, and resume it with: iris stat %s -W", err, e.opts.Instance)
+		}
+		return nil, errors.Join(err, logEnd(logFile))
+	}
+	m, err := a.need(t.name, "I")
+	if err != nil {
+		return nil, errors.Join(err, logEnd(logFile))
+	}
+	ok, warnings := parseReturn(m.value)
+	if !ok {
+		why := ""
+		if err := logEnd(logFile); err != nil {
+			why = err.Error()
+		}
+		return nil, &AnswerError{What: t.name, Answer: m.value, Why: why}
+	}
+	return e.judge(t.name, file, logFile, warnings)
+}
+
+// judge says whether an incremental that answered success is one: its log and its
+// file must say so too.
+func (e *Engine) judge(what, file, logFile string, warnings []string) (*dbback.Incremental, error) {
+	var bad []string
+	f, err := os.Open(logFile)
+	if err != nil {
+		return nil, &DisagreeError{What: what, With: []string{fmt.Sprintf("its log cannot be read: %v", err)}}
+	}
+	defer func() { _ = f.Close() }()
+	l, err := parseLog(f)
+	if err != nil {
+		return nil, fmt.Errorf("log of %s: %w", what, err)
+	}
+	var dirs []string
+	for _, db := range e.run.dbs {
+		dirs = append(dirs, db.Directory)
+	}
+	bad = append(bad, l.disagreements(dirs)...)
+	switch info, err := os.Stat(file); {
+	case errors.Is(err, fs.ErrNotExist):
+		bad = append(bad, fmt.Sprintf("there is no file %s", file))
+	case err != nil:
+		bad = append(bad, fmt.Sprintf("its file cannot be looked at: %v", err))
+	case info.Size() == 0:
+		bad = append(bad, fmt.Sprintf("the file %s is empty", file))
+	}
+	if len(bad) > 0 {
+		return nil, &DisagreeError{What: what, With: bad}
+	}
+	e.run.log = l
+	name := filepath.Base(file)
+	inc := &dbback.Incremental{
+		Files: []dbback.StoredFile{
+			{Path: file, Name: name, Section: catalog.SectionIncremental, Needed: true},
+			{Path: logFile, Name: filepath.Base(logFile), Section: catalog.SectionIncremental, Needed: true},
+		},
+		Apply:   []string{name},
+		Journal: &catalog.JournalRange{Required: l.required, Marker: l.marker, Offset: l.offset, Switched: l.switched},
+	}
+	for _, w := range warnings {
+		inc.Warnings = append(inc.Warnings, what+": warning of the instance: "+w)
+	}
+	return inc, nil
+}
+
+// A DisagreeError means that a backup answered success, but what it left says
+// otherwise.
+type DisagreeError struct {
+	What string
+	With []string // what does not fit, as sentences
+}
+
+func (e *DisagreeError) Error() string {
+	return fmt.Sprintf("%s answered success, but %s", e.What, strings.Join(e.With, "; "))
+}
+
+// abort makes the instance give up a running backup.
+func (e *Engine) abort() error {
+	t := e.statement("AbortBackup", abortScript())
+	t.limit = e.opts.AbortTimeout
+	ctx := context.Background() // the run's own has ended
+	a, err := e.terminal.run(ctx, t)
+	e.run.Transcript(dbback.StepIncremental, a.transcript())
+	if err != nil {
+		return fmt.Errorf("it could not be aborted: %w", err)
+	}
+	m, err := a.need(t.name, "ABORT")
+	switch {
+	case err != nil:
+		return fmt.Errorf("it could not be aborted: %w", err)
+	case m.value == "0":
+		return errors.New("the instance was told to abort it")
+	case m.value == "1":
+		return errors.New("it could not be aborted: the instance says that no backup is running")
+	case m.value == "2":
+		return errors.New("it was aborted already")
+	}
+	return &AnswerError{What: t.name, Answer: m.value}
+}
+
+// incrementalFiles returns the paths of a run's incremental and its log. They are
+// new in each run: whether BACKUP^DBACK overwrites a file is not documented.
+func (e *Engine) incrementalFiles(run *dbback.Run) (file, log string) {
+	base := filepath.Join(e.runDir(run), run.Set.Name)
+	return base + ".cbk", base + ".log"
+}
+
+// description returns the text for the instance's backup history.
+func (e *Engine) description(what string, run *dbback.Run) string {
+	return e.opts.Description + " " + what + " " + run.Set.String()
+}
+
+// tellLog puts the log of a backup into the transcript, if there is one.
+func (e *Engine) tellLog(path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }()
+	out := &output{}
+	_, _ = io.Copy(out, io.LimitReader(f, maxLog)) // as much as can be read
+	e.run.Transcript(dbback.StepIncremental, "log "+path+":\n"+scrub(out.String(), e.opts.Password)+"\n")
+}
+
+// logEnd returns the end of a backup's log as an error, nil if there is none.
+func logEnd(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }()
+	out := &output{}
+	_, _ = io.Copy(out, io.LimitReader(f, maxLog))
+	if end := lastLines(out.String()); end != "" {
+		return fmt.Errorf("its log ends: %s", end)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package iris
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"datfs/dbback"
+)
+
+// ErrBusy means that another backup of the instance is at work.
+var ErrBusy = errors.New("another datfs is backing up this instance")
+
+// workDir returns the directory that runs have theirs in, "" as long as the
+// manager directory is not known.
+func (e *Engine) workDir() string {
+	switch {
+	case e.opts.WorkDir != "":
+		return filepath.Clean(e.opts.WorkDir)
+	case e.mgr == "":
+		return ""
+	}
+	return filepath.Join(e.mgr, "Backup", "datfs")
+}
+
+// runDir returns the directory of a run.
+func (e *Engine) runDir(run *dbback.Run) string {
+	base := e.workDir()
+	if base == "" {
+		return ""
+	}
+	return filepath.Join(base, run.Set.Instance+"-"+run.Set.Name)
+}
+
+// Leaves implements [dbback.Engine].
+func (e *Engine) Leaves(run *dbback.Run) []string {
+	if dir := e.runDir(run); dir != "" {
+		return []string{dir}
+	}
+	return nil
+}
+
+// makeDir makes a directory that both this process and the instance can write to:
+// of the same owner and group as the one above it. Those above are made too.
+func makeDir(dir string) error {
+	if hasControl(dir) {
+		return fmt.Errorf("%q has a control character", dir)
+	}
+	if info, err := os.Stat(dir); err == nil {
+		if !info.IsDir() {
+			return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+		}
+		return nil
+	}
+	above := filepath.Dir(dir)
+	if err := makeDir(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o770); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return makeShared(dir)
+}
+
+// makeShared gives a directory that was just made owner and group of the one
+// above it, and lets both write.
+func makeShared(dir string) error {
+	info, err := os.Stat(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		// Only root may; anybody else is the owner, or the instance will complain.
+		_ = os.Lchown(dir, int(st.Uid), int(st.Gid))
+	}
+	return os.Chmod(dir, 0o770) // whatever the umask
+}
+
+// tempName returns the path of a file in the work directory that does not exist:
+// whether LISTDIRS^DBACK overwrites one that does is not documented.
+func tempName(dir, prefix string) string {
+	return filepath.Join(dir, prefix+strings.ToLower(rand.Text()[:12])+".txt")
+}
+
+// takeLock takes the lock of the instance. It is in the work directory, so that
+// it holds between datfs of different repositories. The kernel lets go of it when
+// the process ends, however that happens.
+func (e *Engine) takeLock() (*os.File, error) {
+	path := filepath.Join(e.workDir(), strings.ToUpper(e.opts.Instance)+".lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o660)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = fmt.Errorf("%s is locked: %w", path, ErrBusy)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
