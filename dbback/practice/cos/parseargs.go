@@ -165,7 +165,7 @@ func (p *parser) format() (items []output) {
 			items = append(items, output{kind: outLine})
 		case p.seesComment():
 			return items
-		case p.accept("#"):
+		case !p.seesWord("##class(") && p.accept("#"):
 			items = append(items, output{kind: outPage})
 		case p.accept("?"):
 			return append(items, output{outTab, p.expr()})
