@@ -173,6 +173,9 @@ func unknownCommand(c *cli.Context, among []*cli.Command, name string) error {
 func printError(w io.Writer, err error) {
 	// People interrupt programs; only programs cancel contexts.
 	text := strings.ReplaceAll(err.Error(), context.Canceled.Error(), "interrupted")
+	if text == "" {
+		return // all was said already
+	}
 	for line := range strings.Lines(text + "\n") {
 		if !strings.HasPrefix(line, " ") { // errors that were joined have a line each
 			line = "datfs: " + line

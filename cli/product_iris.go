@@ -44,6 +44,7 @@ func irisTuneFlags() []cli.Flag {
 	return []cli.Flag{
 		timeFlag("quiesce-timeout", "to wait for a quiet moment", 5*time.Minute),
 		timeFlag("backup-timeout", "for the incremental", 12*time.Hour),
+		timeFlag("step-timeout", "for any other statement; without it a mark has 10 minutes", 2*time.Minute),
 	}
 }
 
@@ -58,6 +59,15 @@ func timeLimit(c *cli.Context, name string) time.Duration {
 		return d
 	}
 	return -1
+}
+
+// markTimeout returns the time limit of the mark: the engine's own unless another
+// one is given for all statements.
+func markTimeout(c *cli.Context) time.Duration {
+	if !c.IsSet("step-timeout") {
+		return 0
+	}
+	return timeLimit(c, "step-timeout")
 }
 
 func irisEngine(c *cli.Context) (dbback.Engine, string, error) {
@@ -76,9 +86,11 @@ func irisEngine(c *cli.Context) (dbback.Engine, string, error) {
 	e, err := iris.New(iris.Options{
 		Instance: c.String("instance"), Command: words,
 		User: c.String("user"), Password: password,
-		WorkDir:        c.Path("work-dir"),
-		QuiesceTimeout: timeLimit(c, "quiesce-timeout"),
-		BackupTimeout:  timeLimit(c, "backup-timeout"),
+		WorkDir:          c.Path("work-dir"),
+		QuiesceTimeout:   timeLimit(c, "quiesce-timeout"),
+		BackupTimeout:    timeLimit(c, "backup-timeout"),
+		StatementTimeout: timeLimit(c, "step-timeout"),
+		MarkTimeout:      markTimeout(c),
 	})
 	switch {
 	case errors.Is(err, iris.ErrNoCommand):

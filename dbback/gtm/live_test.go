@@ -100,12 +100,14 @@ func newLive(t testing.TB, s shape) *live {
 	return l
 }
 
-// end stops the writers and takes the shared memory away, also after a failure.
+// end stops the writers and takes the shared memory and the semaphores away, also
+// after a failure.
 func (l *live) end() {
 	for _, p := range l.procs {
 		_ = p.Process.Kill()
 		_ = p.Wait()
 	}
+	l.procs = nil
 	for _, name := range l.files("*.dat") {
 		cmd := exec.Command(filepath.Join(l.tools.dist, "mupip"), "rundown", "-file", name)
 		cmd.Env = l.tools.environment()

@@ -171,6 +171,17 @@ func TestUntreatedCopy(t *testing.T) {
 	if err := usable(); err == nil {
 		t.Error("an untreated copy did no harm: is the treatment of any use?")
 	}
+	// The way back, which needs the journal. It also takes away what is left in
+	// shared memory.
+	for _, p := range l.procs {
+		_ = p.Process.Kill()
+		_ = p.Wait()
+	}
+	l.procs = nil
+	l.mupip("journal", "-recover", "-backward", filepath.Join(l.dir, "t.mjl"))
+	if err := usable(); err != nil {
+		t.Errorf("after its recovery: %v", err)
+	}
 }
 
 // TestRestoreRefuses names what a restore does not do.

@@ -41,6 +41,8 @@ type attempt struct {
 	lists int                // how many there were
 	dbs   []catalog.Database // the newest list
 	log   *backupLog         // of the incremental
+
+	warnings []string // of the record, for the set
 }
 
 var _ dbback.Engine = (*Engine)(nil)

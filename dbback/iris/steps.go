@@ -105,7 +105,7 @@ func (e *Engine) Record(ctx context.Context) error {
 		return &AnswerError{What: t.name, Answer: m.value}
 	}
 	for _, w := range warnings {
-		e.run.Log("%s: warning of the instance: %s", t.name, w)
+		e.run.warnings = append(e.run.warnings, t.name+": warning of the instance: "+w)
 	}
 	// Seen with an instance that has no history: 0,No information recorded about a
 	// full backup. How a record looks is not documented.
@@ -217,6 +217,7 @@ func (e *Engine) judge(what, file, logFile string, warnings []string) (*dbback.I
 		Apply:   []string{name},
 		Journal: &catalog.JournalRange{Required: l.required, Marker: l.marker, Offset: l.offset, Switched: l.switched},
 	}
+	inc.Warnings = append(inc.Warnings, e.run.warnings...)
 	for _, w := range warnings {
 		inc.Warnings = append(inc.Warnings, what+": warning of the instance: "+w)
 	}

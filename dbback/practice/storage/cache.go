@@ -70,13 +70,19 @@ func (c *cache) sealed(n uint32, b []byte) error {
 	return nil
 }
 
-// unwritten tells whether the file may have an older block n than the memory.
-func (c *cache) unwritten(n uint32) bool {
-	if _, ok := c.flushing[n]; ok {
-		return true
+// unwritten returns the blocks of which the file may have an older version than
+// the memory.
+func (c *cache) unwritten() bitmap {
+	m := newBitmap()
+	for n := range c.flushing {
+		m.set(n)
 	}
-	p := c.pages[n]
-	return p != nil && p.dirty
+	for n, p := range c.pages {
+		if p.dirty {
+			m.set(n)
+		}
+	}
+	return m
 }
 
 // trim forgets blocks that are also in the file until at most limit are left.

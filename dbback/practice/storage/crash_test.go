@@ -1,8 +1,8 @@
 package storage
 
 import (
-	"context"
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -50,8 +50,20 @@ func TestCrashAtEveryStep(t *testing.T) {
 			cfg.JournalSize = 300 << 10
 			cfg.CompressJournals = true
 			var armed atomic.Bool
-			cfg.at = func(p string) bool { return p == tt.point && armed.Load() }
-			in, dirs := withDatabases(t, &cfg, "user", "app")
+			var in *Instance
+			cfg.at = func(p string) bool {
+				if p != tt.point || !armed.Load() {
+					return false
+				}
+				before := in.Status()
+				until(t, "an update after the checkpoint", func() bool {
+					now := in.Status()
+					return now.Journal != before.Journal || now.Offset > before.Offset+1000
+				})
+				return true
+			}
+			started, dirs := withDatabases(t, &cfg, "user", "app")
+			in = started
 			stop := load(t, in, LoadOptions{Seed: 4, HoldOpen: time.Hour})
 			grown(t, in, dirs[0], 1<<20)
 			armed.Store(true)

@@ -63,15 +63,6 @@ func putDirectory(b []byte, entries []globalEntry) {
 	le.PutUint32(b[offUsed:], uint32(at-headerSize))
 }
 
-// directorySize returns the bytes that entries take.
-func directorySize(entries []globalEntry) int {
-	n := 0
-	for _, e := range entries {
-		n += entrySize + len(e.name)
-	}
-	return n
-}
-
 // A global is an entry with an index of its data blocks, which is in memory only.
 type global struct {
 	globalEntry

@@ -65,23 +65,16 @@ func (in *Instance) marked(op string, dirs []string) ([]*database, error) {
 // mark clears both bitmaps but for the blocks whose latest content is not yet in
 // the file. broken leaves those out, too.
 func (db *database) mark(now time.Time, broken bool) error {
-	unwritten := newBitmap()
+	keep := newBitmap()
 	if !broken {
-		for n := range db.flushing {
-			unwritten.set(n)
-		}
-		for n, p := range db.pages {
-			if p.dirty {
-				unwritten.set(n)
-			}
-		}
+		keep = db.unwritten()
 	}
 	for _, m := range []uint32{blockChanged, blockCumulative} {
 		p, err := db.get(m)
 		if err != nil {
 			return err
 		}
-		copy(p.b[offBitmap:], unwritten)
+		copy(p.b[offBitmap:], keep)
 		le.PutUint64(p.b[offMarkTime:], uint64(now.UnixNano()))
 		db.touch(p)
 	}

@@ -152,7 +152,7 @@ var ErrNotInBackup = errors.New("database is not in the backup file")
 // open returns a target, mounted read-write.
 func (r *restore) open(ctx context.Context, dir string, d BackupDatabase, create bool) (*database, error) {
 	r.in.mu.Lock()
-	db, err := r.in.mounted("restore", dir)
+	_, err := r.in.mounted("restore", dir)
 	r.in.mu.Unlock()
 	if err != nil {
 		there, err := exists(dir)
@@ -171,7 +171,7 @@ func (r *restore) open(ctx context.Context, dir string, d BackupDatabase, create
 	}
 	r.in.mu.Lock()
 	defer r.in.mu.Unlock()
-	db, err = r.in.mounted("restore", dir)
+	db, err := r.in.mounted("restore", dir)
 	if err == nil && db.readOnly {
 		err = db.fail("restore", ErrReadOnly)
 	}
