@@ -69,16 +69,16 @@ export DATFS_REPO=$work/repo
 step "Make a practice instance, start it: users change its databases all the time"
 run datfs practice create "$work/instance" --databases USER,APP --size 64MiB
 inst=$work/instance
-run datfs practice start "$inst" --load light
+run datfs practice start "$inst" --load heavy
 run iris list
 
-step "Look whether it can be backed up"
+step "Create a repository, look whether the instance can be backed up"
+run datfs init "$DATFS_REPO"
 run datfs check iris --instance PRACTICE || [ $? -eq 3 ] # 3: there are warnings
 
 step "Back it up, twice"
-run datfs init "$DATFS_REPO"
 run datfs backup iris --instance PRACTICE
-run datfs backup iris --instance PRACTICE
+run datfs backup iris --instance PRACTICE --io-limit 8MB/s # slow, so that the copy is a dirty one
 
 step "What is stored, and what deduplication saves"
 run datfs sets

@@ -372,6 +372,12 @@ func TestBackup_StepFails(t *testing.T) {
 				t.Errorf("sets --json: %+v", got)
 			}
 
+			// Of several only the last is told of: what it says is what counts.
+			runFake(t, t.Context(), e, "backup", "fake", "--quiet")
+			if _, sets, _ := run(t, "sets"); strings.Count(sets, "it means") != 1 || strings.Count(sets, " interrupted ") != 2 {
+				t.Errorf("after a second one:\n%s", sets)
+			}
+
 			// It ends with the next backup that succeeds.
 			e.fail[step] = nil
 			if code, _, stderr := runFake(t, t.Context(), e, "backup", "fake"); code != exitOK {

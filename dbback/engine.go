@@ -174,5 +174,10 @@ type StoredFile struct {
 	Path    string          // absolute: where it is now
 	Name    string          // what it is called in its section
 	Section catalog.Section //
-	Needed  bool            // without it the set is incomplete; else its lack is a warning
+
+	// Suffix is what the file's name may have gained by the time it is read: a
+	// journal file that was closed is compressed under another name. "" if it
+	// keeps its name.
+	Suffix string
+	Needed bool // without it the set is incomplete; else its lack is a warning
 }

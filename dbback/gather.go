@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,11 @@ func (p *procedure) storeFiles(ctx context.Context, files []StoredFile, vital bo
 	for _, f := range files {
 		p.opts.Progress.SetCurrent(f.Path)
 		err := p.storeFile(ctx, f)
+		if errors.Is(err, fs.ErrNotExist) && f.Suffix != "" {
+			p.renamed(f.Name, f.Name+f.Suffix)
+			f.Path, f.Name = f.Path+f.Suffix, f.Name+f.Suffix
+			err = p.storeFile(ctx, f)
+		}
 		if err == nil {
 			continue
 		}
@@ -28,6 +34,18 @@ func (p *procedure) storeFiles(ctx context.Context, files []StoredFile, vital bo
 		p.problem(catalog.Problem{Path: f.Path, Error: reason(err), Fatal: f.Needed})
 	}
 	return nil
+}
+
+// renamed changes a journal file's name in the method.
+func (p *procedure) renamed(from, to string) {
+	if p.method.Journal == nil {
+		return
+	}
+	for i, name := range p.method.Journal.Files {
+		if name == from {
+			p.method.Journal.Files[i] = to
+		}
+	}
 }
 
 func (p *procedure) storeFile(ctx context.Context, f StoredFile) error {

@@ -80,9 +80,7 @@ func newLive(t testing.TB, s shape) *live {
 			gde = append(gde, "change -segment "+name+" -global_buffer_count=2048")
 		}
 	}
-	record := fmt.Sprint(min(1000, s.blockSize-100))
 	gde = append(gde, "change -region DEFAULT -record_size=1000 -key_size=100")
-	_ = record
 	if s.regions == 2 {
 		gde = append(gde, "add -name A* -region=AREG", "add -region AREG -dynamic=ASEG -record_size=1000 -key_size=100",
 			"add -segment ASEG -file="+filepath.Join(l.dir, "a.dat"))

@@ -65,6 +65,9 @@ func TestMethod(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.check(report.Gbldir)
+			if len(report.Warnings) > 0 { // such as a transaction that the journals of one region lack
+				t.Errorf("%v", report.Warnings)
+			}
 			l.stop()
 			to = t.TempDir()
 			report, err = Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: to, Journals: []string{l.dir}, Log: t.Logf})

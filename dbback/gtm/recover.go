@@ -175,7 +175,8 @@ func (r *restorer) recover(ctx context.Context) error {
 	}
 	r.opts.Log("apply %s", plural(len(files), "journal file"))
 	// Only the files named: links between journals lead to those of the original.
-	args := []string{"journal", "-recover", "-forward", "-nochain",
+	args := []string{
+		"journal", "-recover", "-forward", "-nochain",
 		"-losttrans=" + filepath.Join(r.work, "lost-transactions.txt"),
 		"-brokentrans=" + filepath.Join(r.work, "broken-transactions.txt"),
 	}

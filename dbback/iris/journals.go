@@ -135,7 +135,11 @@ func (e *Engine) take(out *dbback.Journals, paths []string) {
 }
 
 func journal(path, name string, needed bool) dbback.StoredFile {
-	return dbback.StoredFile{Path: path, Name: name, Section: catalog.SectionJournals, Needed: needed}
+	f := dbback.StoredFile{Path: path, Name: name, Section: catalog.SectionJournals, Needed: needed}
+	if _, ok := parseJournalName(name); ok && !strings.HasSuffix(name, "z") {
+		f.Suffix = "z" // it may be compressed before it is read (InterSystems CPF reference, CompressFiles)
+	}
+	return f
 }
 
 // listFiles returns the paths of what is in the directories, each directory once,

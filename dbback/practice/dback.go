@@ -141,7 +141,8 @@ func (i *Instance) purgeClosed(ctx context.Context) error {
 	closed := names[:max(0, len(names)-1)]
 	for n, name := range closed {
 		path, err := storage.FindJournal(name)
-		for n == len(closed)-1 && err == nil && compressed && path == name { // it is being compressed just now
+		// A file that was closed in this run is compressed beside everything else.
+		for wait := 5 * time.Second; n >= i.pastJournals && err == nil && compressed && path == name && wait > 0; wait -= time.Millisecond {
 			if err := pause(ctx, time.Millisecond); err != nil {
 				return err
 			}

@@ -66,6 +66,7 @@
 //	routines.go    the table of routines; JOURNAL and Integrity
 //	classes.go     the table of class methods; Backup.General, Config.Databases
 //	dback.go, backup.go, backuplog.go   ^DBACK and the text of its logs
+//	work.go        the one backup or restore that runs
 //	dbrest.go      ^DBREST
 //	jrnrestore.go  Journal.Restore
 //	sysdatabase.go SYS.Database, %ResultSet and the queries

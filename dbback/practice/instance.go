@@ -53,6 +53,8 @@ type Instance struct {
 	load    *loader
 	started time.Time
 
+	pastJournals int // how many files journal.log named at the start
+
 	routines map[string]routine
 	classes  map[string]classMethod
 
@@ -135,7 +137,14 @@ func (i *Instance) open(ctx context.Context) (err error) {
 			cfg.Databases = append(cfg.Databases, db.Directory)
 		}
 	}
-	i.db, err = storage.Open(ctx, cfg)
+	if i.db, err = storage.Open(ctx, cfg); err != nil {
+		return err
+	}
+	names, err := i.db.Journals()
+	i.pastJournals = max(0, len(names)-1) // the last one is open
+	if i.db.Recovery().Crashed {
+		i.pastJournals = max(0, i.pastJournals-1) // and the one before may be compressed now
+	}
 	return err
 }
 

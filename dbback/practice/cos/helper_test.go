@@ -105,7 +105,9 @@ func (h *fakeHost) Special(_ context.Context, name string) (Value, bool, error) 
 	return Value{}, false, nil
 }
 
-func (h *fakeHost) Global(_ context.Context, name string) (*Array, error) { return h.globals[name], nil }
+func (h *fakeHost) Global(_ context.Context, name string) (*Array, error) {
+	return h.globals[name], nil
+}
 
 func (h *fakeHost) Namespace(_ context.Context, name string) (string, error) {
 	name = strings.ToUpper(name)
@@ -171,7 +173,9 @@ func (r *fakeRows) Get(_ context.Context, name string) (Value, error) {
 	return Value{}, NoProperty(name, "Rows")
 }
 
-func (r *fakeRows) Set(_ context.Context, name string, _ Value) error { return NoProperty(name, "Rows") }
+func (r *fakeRows) Set(_ context.Context, name string, _ Value) error {
+	return NoProperty(name, "Rows")
+}
 
 func (r *fakeRows) Method(_ context.Context, c *Call) (Value, error) {
 	switch c.Name {

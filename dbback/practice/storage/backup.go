@@ -198,6 +198,9 @@ type backupMarker struct {
 func (b *backup) copyPass(ctx context.Context, pass int, pause time.Duration) error {
 	done := BackupPass{}
 	for i, db := range b.dbs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		todo := b.todo[i]
 		if pass > 1 {
 			b.in.mu.Lock()

@@ -143,14 +143,17 @@ func (in *Instance) replayFiles(ctx context.Context, rp *replay, files []string,
 	return nil
 }
 
-// readHeads reads the headers of files and checks that each follows the one
-// before.
+// readHeads reads the headers of files and checks that each is what its name says
+// and follows the one before.
 func readHeads(files []string) ([]journalHead, error) {
 	var heads []journalHead
 	for i, name := range files {
 		end, err := scanJournal(name, journalHeader, nil)
 		if err != nil {
 			return nil, err
+		}
+		if was := filepath.Base(end.head.Name); was != filepath.Base(name) {
+			return nil, fmt.Errorf("%s: %w: it is %s under another name", name, ErrBadJournal, was)
 		}
 		if i > 0 && filepath.Base(end.head.Prev) != filepath.Base(files[i-1]) {
 			return nil, fmt.Errorf("%s: %w: it follows %s, not %s", name, ErrJournalMissing, end.head.Prev, files[i-1])
