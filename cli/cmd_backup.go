@@ -128,7 +128,7 @@ func incompleteError(set *catalog.SetInfo) error {
 func printBackup(w io.Writer, datfs string, set *catalog.SetInfo, d time.Duration) error {
 	name := set.SetName().String()
 	fmt.Fprintf(w, "stored %s: %s\n", name, set.State)
-	t := newPairs(w, false)
+	t := newPairs(w)
 	if set.Method != nil {
 		t.AppendRow(pair("  databases", fmt.Sprintf("%d, %s", len(set.Method.Databases), size(sectionSize(set, catalog.SectionDatabases)))))
 	}

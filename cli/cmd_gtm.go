@@ -23,6 +23,7 @@ func gtmProduct() product {
 		backupText: "datfs [--repo DIR] backup gtm [--gbldir FILE] [--region NAME,...] [options]",
 		backupHelp: gtmBackupHelp,
 		engine:     gtmEngine,
+		applyWith:  "mupip restore", journalsWith: "mupip journal -recover -forward", checkWith: "mupip integ",
 	}
 }
 
@@ -31,7 +32,7 @@ func gtmConnectFlags() []cli.Flag {
 		pathFlag("gbldir", "the global directory `FILE`; default: $gtmgbldir"),
 		regionFlag(),
 		gtmDistFlag(),
-		pathFlag("work-dir", "absolute `DIR` for the incremental until it is stored; default: that of the first database"),
+		pathFlag("work-dir", "absolute `DIR` for the incremental; default: the first database's"),
 	}
 }
 
@@ -40,7 +41,7 @@ func regionFlag() cli.Flag {
 }
 
 func gtmDistFlag() cli.Flag {
-	return pathFlag("gtm-dist", "`DIR` with GT.M's programs; default: $gtm_dist, else where packages put them")
+	return pathFlag("gtm-dist", "`DIR` with GT.M's programs; default: $gtm_dist, or found")
 }
 
 // regions returns the names that --region gives.

@@ -44,7 +44,7 @@ A restore that failed or was cut off is begun anew by repeating it.
 			&cli.StringFlag{Name: "until", Usage: "apply the journals up to this `TIME`, such as '2026-11-22 14:30:00'"},
 			&cli.StringSliceFlag{Name: "journals", Usage: "journal files written since, or a directory of them: `PATH`"},
 			boolFlag("no-journals", "stop at the moment of the incremental"),
-			boolFlag("consistent", "take the databases that the set holds as of the incremental, instead of mupip restore"),
+			boolFlag("consistent", "take the consistent databases of the set"),
 			boolFlag("keep-work", "leave the working directory with what the engine said"),
 			boolFlag("allow-incomplete", "restore also from a set that is not complete"),
 			gtmDistFlag(),

@@ -43,7 +43,7 @@ func printPracticeStatus(w io.Writer, st *practice.Status) {
 	case st.Crashed:
 		state += ", after a crash: the next start recovers it"
 	}
-	t := newPairs(w, false)
+	t := newPairs(w)
 	t.AppendRows(rows(
 		pair("instance", st.Name), pair("directory", printable(st.Dir)), pair("version", st.Version), pair("state", state),
 		pair("load", st.Load), pair("sessions", fmt.Sprint(st.Sessions)), pair("at work", orDash(st.Backup)),

@@ -32,7 +32,8 @@ in a shell. It may be given several times.
 
 Databases that were backed up while in use are damaged as they come back: their
 incremental has to be applied to them, then the journals. restore copies these too,
-below DIR/incremental, DIR/journals and so on, and says at the end what to do.
+below DIR/incremental, DIR/journals and so on, and says at the end what to do. With
+"--to /" only the databases are restored.
 
 An incomplete set is refused unless you say --allow-incomplete: what it lacks may
 be what the database needs.
@@ -47,7 +48,11 @@ be what the database needs.
 			boolFlag("allow-incomplete", "restore also from a set that is not complete"),
 			jsonFlag(),
 		}, globalFlags(true, true)...),
+		Subcommands: []*cli.Command{restoreGTMCommand()},
 		Action: func(c *cli.Context) error {
+			if err := checkArgs(c); err != nil { // not done for a command that has others below it
+				return err
+			}
 			if err := needFlag(c, "to", "DIR"); err != nil {
 				return err
 			}

@@ -53,7 +53,7 @@ func runShow(c *cli.Context, repo *catalog.Repository) (err error) {
 }
 
 func printSet(w io.Writer, s *catalog.SetInfo) {
-	t := newPairs(w, false)
+	t := newPairs(w)
 	t.AppendRows(rows(
 		pair("set", s.SetName().String()),
 		pair("state", string(s.State)),

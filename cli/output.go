@@ -64,8 +64,8 @@ func newTable(w io.Writer, columns ...column) table.Writer {
 }
 
 // newPairs makes a table of names and values without a heading.
-func newPairs(w io.Writer, numbers bool) table.Writer {
-	t := newTable(w, column{}, column{right: numbers})
+func newPairs(w io.Writer) table.Writer {
+	t := newTable(w, column{}, column{})
 	t.ResetHeaders()
 	return t
 }

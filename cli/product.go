@@ -36,7 +36,7 @@ type product struct {
 }
 
 // products are all that can be backed up in use.
-func products() []product { return []product{irisProduct()} }
+func products() []product { return []product{irisProduct(), gtmProduct()} }
 
 // productOf returns the product whose engine has the name; one without words of
 // its own if there is none, as in a set of a later datfs.

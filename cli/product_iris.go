@@ -44,7 +44,7 @@ func irisTuneFlags() []cli.Flag {
 	return []cli.Flag{
 		timeFlag("quiesce-timeout", "to wait for a quiet moment", 5*time.Minute),
 		timeFlag("backup-timeout", "for the incremental", 12*time.Hour),
-		timeFlag("step-timeout", "for any other statement, a mark too", 2*time.Minute),
+		timeFlag("step-timeout", "for other statements; for the mark 10m", 2*time.Minute),
 	}
 }
 

@@ -443,7 +443,10 @@ func TestPrintDirty_Product(t *testing.T) {
 	var b bytes.Buffer
 	printDirty(&b, "datfs", &catalog.SetInfo{Engine: "iris", Method: m}, r)
 	wantAll(t, "iris", b.String(), "1. apply a.cbk (not restored: datfs restore P/1 --to /r --only a.cbk), with ^DBREST", "2. apply /r/incremental/b.cbk, with ^DBREST",
-		"3. restore the journals from 1 on, which begin with 1z (not restored", ", with ^JRNRESTO", "4. check", "^Integrity\n")
+		"3. restore the journals from 1 on, which begin with 1z (not restored", ", with ^JRNRESTO", "4. check the integrity of the databases, with ^Integrity; only then let users in\n")
+	b.Reset()
+	printDirty(&b, "datfs", &catalog.SetInfo{Engine: "iris", Method: m}, &dbback.RestoreReport{Set: "P/1", To: "/", Files: r.Files[:1]})
+	wantAll(t, "to /", b.String(), "a.cbk (not restored: datfs restore P/1 --to DIR --only a.cbk)")
 	b.Reset()
 	printDirty(&b, "datfs", &catalog.SetInfo{Engine: "another", Method: m}, r)
 	if strings.Contains(b.String(), ", with ") {

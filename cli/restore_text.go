@@ -33,23 +33,27 @@ each is DAMAGED until the incremental is applied to it. Do not start an instance
 on them and do not mount them for use before that. In this order:
 `)
 	n := 0
-	step := func(with, format string, args ...any) {
+	step := func(format string, args ...any) {
 		n++
-		text := fmt.Sprintf(format, args...)
-		if with != "" {
-			text += ", with " + with
-		}
-		fmt.Fprintf(w, "  %d. %s\n", n, printable(text))
+		fmt.Fprintf(w, "  %d. %s\n", n, printable(fmt.Sprintf(format, args...)))
 	}
 	p := productOf(set.Engine)
 	for _, name := range m.Incrementals {
-		step(p.applyWith, "apply %s", whereIs(datfs, r, catalog.SectionIncremental, name))
+		step("apply %s%s", whereIs(datfs, r, catalog.SectionIncremental, name), with(p.applyWith))
 	}
 	if j := m.Journal; j != nil && len(j.Files) > 0 {
-		step(p.journalsWith, "restore the journals from %s on, which begin with %s",
-			filepath.Base(j.Required), whereIs(datfs, r, catalog.SectionJournals, j.Files[0]))
+		step("restore the journals from %s on, which begin with %s%s",
+			filepath.Base(j.Required), whereIs(datfs, r, catalog.SectionJournals, j.Files[0]), with(p.journalsWith))
 	}
-	step(p.checkWith, "check the integrity of the databases; only then let users in")
+	step("check the integrity of the databases%s; only then let users in", with(p.checkWith))
+}
+
+// with names a tool, if there is one to name.
+func with(tool string) string {
+	if tool == "" {
+		return ""
+	}
+	return ", with " + tool
 }
 
 // holdsDatabase returns whether the report has a database of the method.
@@ -74,6 +78,9 @@ func whereIs(datfs string, r *dbback.RestoreReport, section catalog.Section, nam
 			return target
 		}
 	}
-	return fmt.Sprintf("%s (not restored: %s restore %s --to %s --only %s)",
-		name, datfs, shellWord(r.Set), shellWord(r.To), shellWord(name))
+	to := shellWord(r.To)
+	if r.To == "/" { // where nothing but databases is restored to
+		to = "DIR"
+	}
+	return fmt.Sprintf("%s (not restored: %s restore %s --to %s --only %s)", name, datfs, shellWord(r.Set), to, shellWord(name))
 }

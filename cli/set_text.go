@@ -139,7 +139,7 @@ func printMethod(w io.Writer, m *catalog.Method) {
 		return
 	}
 	fmt.Fprintln(w)
-	facts := newPairs(w, false)
+	facts := newPairs(w)
 	for _, name := range slices.Sorted(maps.Keys(m.Facts)) {
 		facts.AppendRow(pair(printable(name), printable(m.Facts[name])))
 	}

@@ -93,6 +93,7 @@ func TestReadmeText_Dirty(t *testing.T) {
 		catalog.FileInfo{Path: "20261122.cbk", Section: catalog.SectionIncremental})
 	clean := *dirty
 	dirty.Method = dirtyMethod()
+	dirty.Files = append(dirty.Files, catalog.FileInfo{Path: "/data/user/IRIS.DAT", Section: catalog.SectionConsistent}) // not copied twice
 	got := string(treeOf(dirty).child("README.txt").text())
 	for _, want := range []string{
 		"THE DATABASES ARE NOT USABLE YET",

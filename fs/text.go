@@ -111,7 +111,7 @@ func readmeText(repoDir, mountDir string, newest *set) []byte {
 func copySections(s *set, latest string) string {
 	var dirs strings.Builder
 	for _, e := range s.dir().list {
-		if e.isDir() && e.name() != string(catalog.SectionDatabases) {
+		if e.isDir() && e.name() != string(catalog.SectionDatabases) && e.name() != string(catalog.SectionConsistent) {
 			dirs.WriteString(latest + "/" + quote(e.name()) + " ")
 		}
 	}
@@ -160,6 +160,8 @@ const readmeHead = `This is a datfs repository, mounted read-only.
                                   holes have none and are not listed)
                 and, of databases that were in use when they were copied,
                   incremental/    what changed meanwhile, and its log
+                  consistent/     the databases with that applied, where datfs
+                                  can do it by itself
                   journals/       the journal files that a restore begins with
                   configuration/  configuration files of the instance
                   transcripts/    what the instance was told, and its answers

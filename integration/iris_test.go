@@ -314,7 +314,7 @@ func (s *irisSite) original(t *testing.T, stored string) string {
 }
 
 // slow is how long a failing session may take in the tests.
-var slow = []string{"--step-timeout", "3s", "--backup-timeout", "3s"}
+var slow = []string{"--step-timeout", "10s", "--backup-timeout", "10s"}
 
 // Every failure that concerns a backup, what becomes of the run, and that the
 // next one succeeds.
@@ -345,7 +345,7 @@ func TestIris_Failures(t *testing.T) {
 		{"clrinc-fails", 1, catalog.StateInterrupted, "mark", "CLRINC"},
 		{"trap CLRINC^DBACK <PROTECT>", 1, catalog.StateInterrupted, "mark", "PROTECT"},
 		{"answer CLRINC^DBACK 0", 1, catalog.StateInterrupted, "mark", "CLRINC"},
-		{"hang CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", "3s"},
+		{"hang CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", "10s"},
 		{"prompt CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", ""},
 		{"end CLRINC^DBACK 1", 1, catalog.StateInterrupted, "mark", ""},
 		{"crash before CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", ""},
@@ -357,7 +357,7 @@ func TestIris_Failures(t *testing.T) {
 		{"trap BACKUP^DBACK:E <LICENSE>", 1, catalog.StateInterrupted, "record", "LICENSE"},
 		{"crash after BACKUP^DBACK:E", 1, catalog.StateInterrupted, "record", ""},
 		{"dbsize-fails", 0, catalog.StateComplete, "seal", "DBSIZE"}, // the space cannot be checked, that is all
-		{"hang INT^DBSIZE", 1, catalog.StateInterrupted, "estimate", "3s"},
+		{"hang INT^DBSIZE", 1, catalog.StateInterrupted, "estimate", "10s"},
 
 		// The incremental.
 		{"backup-fails", 1, catalog.StateInterrupted, "incremental", ""},
@@ -373,7 +373,7 @@ func TestIris_Failures(t *testing.T) {
 		{"log-cut", 1, catalog.StateInterrupted, "incremental", "FINISHED BACKUP"},
 		{"log-other-directories", 1, catalog.StateInterrupted, "incremental", "director"},
 		{"trap BACKUP^DBACK:I <WRITE>", 1, catalog.StateInterrupted, "incremental", "WRITE"},
-		{"hang BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", "3s"},
+		{"hang BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", "10s"},
 		{"prompt BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", ""},
 		{"crash before BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", ""},
 		{"crash after BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", ""},

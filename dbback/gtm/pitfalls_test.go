@@ -73,6 +73,7 @@ func TestNegativeControls(t *testing.T) {
 
 	// try restores a copy of the dirty copy and says whether it is sound.
 	try := func(t *testing.T, tn uint64, incremental string) (out string, ok bool) {
+		t.Helper()
 		d := &restoredDB{}
 		d.Target, d.StartTN = filepath.Join(t.TempDir(), "t.dat"), tn
 		copyFile(t, dirty, d.Target)

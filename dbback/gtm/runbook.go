@@ -176,7 +176,7 @@ func (b *book) integ() {
 func (b *book) journals() {
 	var files, redirects []string
 	for _, db := range b.m.Databases {
-		for _, j := range strings.Fields(b.fact(db, factJournal)) {
+		for j := range strings.FieldsSeq(b.fact(db, factJournal)) {
 			name, _, _ := strings.Cut(j, "@")
 			files = append(files, `"$NEW"/journals/`+shell(name))
 		}

@@ -8,6 +8,41 @@ import (
 	"datfs/dbback"
 )
 
+// TestExtend makes the database larger between the copy and the incremental, by
+// more than is written to: of the maps of the new blocks those that nobody
+// changed are neither in the copy nor in the incremental.
+func TestExtend(t *testing.T) {
+	for name, s := range map[string]shape{"v7": {}, "v6": {create: "-v6", blockSize: 4096}} {
+		t.Run(name, func(t *testing.T) {
+			l := newLive(t, s)
+			l.load(1)
+			repo := newRepo(t)
+			e, err := New(Options{Gbldir: l.tools.gbldir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := dbback.Backup(t.Context(), repo, e, dbback.BackupOptions{Instance: "GTM", Log: t.Logf, Step: func(step, _ string) {
+				if step == dbback.StepList {
+					l.mupip("extend", "DEFAULT", "-blocks=3000")
+					l.m("set ^extended=1")
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var files []string
+			for _, consistent := range []bool{true, false} {
+				report, err := Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: t.TempDir(), NoJournals: true, Consistent: consistent})
+				if err != nil {
+					t.Fatalf("consistent %t: %v", consistent, err)
+				}
+				files = append(files, report.Databases[0].Target)
+			}
+			compareRestored(t, files[0], files[1])
+		})
+	}
+}
+
 // TestTruncate makes the database smaller between the copy and the incremental.
 func TestTruncate(t *testing.T) {
 	l := newLive(t, shape{})

@@ -133,7 +133,7 @@ func waitFor(done <-chan error, limit time.Duration) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case _ = <-done: // how it ended is not asked for any more
+	case <-done: // how it ended is not asked for any more
 		return true
 	case <-timer.C:
 		return false

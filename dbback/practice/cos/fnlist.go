@@ -18,7 +18,7 @@ func fnList(m *machine, a []argument) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	from, to, err := m.bounds(a[1:], 1, func() int { return len(items) })
+	from, to, err := m.bounds(a[1:], func() int { return len(items) })
 	if err != nil {
 		return Value{}, err
 	}
@@ -41,7 +41,7 @@ func fnListget(m *machine, a []argument) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	n, _, err := m.bounds(a[1:min(2, len(a))], 1, func() int { return len(items) })
+	n, _, err := m.bounds(a[1:min(2, len(a))], func() int { return len(items) })
 	if err != nil {
 		return Value{}, err
 	}

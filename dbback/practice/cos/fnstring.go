@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func fnAscii(_ *machine, a []Value) (Value, error) {
+func fnASCII(_ *machine, a []Value) (Value, error) {
 	n := 1
 	if len(a) > 1 {
 		n = clamp(a[1].Int())
@@ -42,7 +42,7 @@ func fnExtract(m *machine, a []argument) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	from, to, err := m.bounds(a[1:], 1, func() int { return charCount(s) })
+	from, to, err := m.bounds(a[1:], func() int { return charCount(s) })
 	return String(cut(s, from, to)), err
 }
 
@@ -136,7 +136,7 @@ func fnPiece(m *machine, a []argument) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	from, to, err := m.bounds(a[2:], 1, func() int { return pieceCount(s, by) })
+	from, to, err := m.bounds(a[2:], func() int { return pieceCount(s, by) })
 	if err != nil || by == "" {
 		return Value{}, err
 	}

@@ -20,7 +20,7 @@ var functions = []function{
 	{name: "$SELECT", short: "$S"},
 	{name: "$CASE"},
 
-	{name: "$ASCII", short: "$A", least: 1, most: 2, eager: fnAscii},
+	{name: "$ASCII", short: "$A", least: 1, most: 2, eager: fnASCII},
 	{name: "$CHAR", short: "$C", least: 1, most: many, eager: fnChar},
 	{name: "$EXTRACT", short: "$E", least: 1, most: 3, positions: true, lazy: fnExtract},
 	{name: "$FIND", short: "$F", least: 2, most: 3, eager: fnFind},
@@ -105,10 +105,10 @@ func (m *machine) text(a argument) (string, error) {
 	return v.String(), m.work(len(v.s))
 }
 
-// bounds evaluates the positions from and to, of which the first defaults to first
+// bounds evaluates the positions from and to, of which the first defaults to 1
 // and the second to the first.
-func (m *machine) bounds(args []argument, first int, length func() int) (from, to int, err error) {
-	from = first
+func (m *machine) bounds(args []argument, length func() int) (from, to int, err error) {
+	from = 1
 	if len(args) > 0 {
 		if from, err = m.position(args[0].x, length); err != nil {
 			return 0, 0, err

@@ -58,7 +58,7 @@ func setPiece(m *machine, s string, args []argument, with string) (Value, error)
 		return Value{}, err
 	}
 	count := pieceCount(s, by)
-	from, to, err := m.bounds(args[1:], 1, func() int { return count })
+	from, to, err := m.bounds(args[1:], func() int { return count })
 	if from = max(from, 1); err != nil || by == "" || to < from {
 		return String(s), err
 	}
@@ -75,7 +75,7 @@ func setPiece(m *machine, s string, args []argument, with string) (Value, error)
 // setExtract replaces characters; those that are missing before them are spaces.
 func setExtract(m *machine, s string, args []argument, with string) (Value, error) {
 	length := charCount(s)
-	from, to, err := m.bounds(args, 1, func() int { return length })
+	from, to, err := m.bounds(args, func() int { return length })
 	if from = max(from, 1); err != nil || to < from {
 		return String(s), err
 	}
@@ -98,7 +98,7 @@ func setItem(m *machine, s string, args []argument, with string) (Value, error) 
 	if len(args) > 1 {
 		return Value{}, Unsupported("SET of several elements of a list")
 	}
-	n, _, err := m.bounds(args, 1, func() int { return len(items) })
+	n, _, err := m.bounds(args, func() int { return len(items) })
 	if err != nil {
 		return Value{}, err
 	}

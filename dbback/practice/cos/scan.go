@@ -119,7 +119,7 @@ func (p *parser) name() string {
 		p.syntax()
 		return ""
 	}
-	return p.word(func(r rune) bool { return false })
+	return p.word(func(rune) bool { return false })
 }
 
 // dotted takes a name with periods in it: of a class, a routine or a global. It

@@ -333,7 +333,7 @@ func (in *Instance) rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Fault is something that the instance does wrong on purpose.
+// A Fault is something that the instance does wrong on purpose.
 type Fault string
 
 // MarkWithoutFlush makes [Instance.Mark] forget blocks that have changed in memory

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -76,7 +77,8 @@ func ReplayOplog(path, journal string) (map[string]Content, error) {
 	}
 	p := oplogReplay{content: map[string]Content{}, open: map[uint64][]func(){}}
 	seen := false
-	in := bufio.NewScanner(strings.NewReader(string(b)))
+	whole := b[:bytes.LastIndexByte(b, '\n')+1]
+	in := bufio.NewScanner(bytes.NewReader(whole))
 	in.Buffer(nil, maxRecord*2)
 	for in.Scan() {
 		fields := strings.Split(in.Text(), "\t")
@@ -92,9 +94,6 @@ func ReplayOplog(path, journal string) (map[string]Content, error) {
 			continue
 		}
 		if err := p.line(fields); err != nil {
-			if !in.Scan() && !strings.HasSuffix(string(b), "\n") {
-				break
-			}
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}

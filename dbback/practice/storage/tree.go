@@ -195,7 +195,7 @@ func (db *database) put(name, key string, value []byte) error {
 	}
 	g.sum += rowSum(r.key, r.value)
 	if rowsSize(rows) > blockRoom {
-		err = db.split(g, pos, rows)
+		err = db.split(g, pos, rows, i)
 	} else {
 		err = db.store(n, rows)
 	}
@@ -215,9 +215,13 @@ func (db *database) store(n uint32, rows []row) error {
 }
 
 // split spreads the rows of a block over it and a new one to its right. Up to
-// three data blocks and the map change.
-func (db *database) split(g *global, pos int, rows []row) error {
+// three data blocks and the map change. Rows that come in the order of their keys
+// fill the blocks: the one at i, if the last of all, goes into the new block alone.
+func (db *database) split(g *global, pos int, rows []row, i int) error {
 	k := splitAt(rows)
+	if pos == len(g.index)-1 && i == len(rows)-1 {
+		k = i
+	}
 	left := g.index[pos].block
 	n, b, err := db.alloc(g)
 	if err != nil {
