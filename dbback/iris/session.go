@@ -133,7 +133,8 @@ func waitFor(done <-chan error, limit time.Duration) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-done: // how it ended is not asked for any more
+	case err := <-done:
+		_ = err // how it ended is not asked for any more
 		return true
 	case <-timer.C:
 		return false

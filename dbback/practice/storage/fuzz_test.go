@@ -12,7 +12,9 @@ import (
 func FuzzRecord(f *testing.F) {
 	for _, r := range []record{
 		{Type: recSet, Flags: recHadOld, Txn: 7, Time: 9, Dir: "/a/", Global: "A", Key: "1", Old: []byte("o"), New: []byte("n")},
-		{Type: recBegin, Txn: 1}, {Type: recEnd, Key: "/journal/20261122.002"}, {},
+		{Type: recBegin, Txn: 1},
+		{Type: recEnd, Key: "/journal/20261122.002"},
+		{},
 	} {
 		f.Add(appendRecord(nil, &r)[recHead:])
 	}
