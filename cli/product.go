@@ -89,20 +89,20 @@ var errWords = errors.New("a quote is not closed")
 func splitWords(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
-	var quote rune // that is open
+	var quote byte // that is open
 	in, escaped := false, false
-	for _, r := range line {
+	for _, b := range []byte(line) { // names need not be UTF-8
 		switch {
 		case escaped:
-			word.WriteRune(r)
+			word.WriteByte(b)
 			escaped = false
-		case r == '\\' && quote != '\'':
+		case b == '\\' && quote != '\'':
 			in, escaped = true, true
-		case quote != 0 && r == quote:
+		case quote != 0 && b == quote:
 			quote = 0
-		case quote == 0 && (r == '\'' || r == '"'):
-			in, quote = true, r
-		case quote == 0 && strings.ContainsRune(" \t\n", r):
+		case quote == 0 && (b == '\'' || b == '"'):
+			in, quote = true, b
+		case quote == 0 && strings.IndexByte(" \t\n", b) >= 0:
 			if in {
 				words = append(words, word.String())
 			}
@@ -110,7 +110,7 @@ func splitWords(line string) ([]string, error) {
 			in = false
 		default:
 			in = true
-			word.WriteRune(r)
+			word.WriteByte(b)
 		}
 	}
 	if quote != 0 || escaped {

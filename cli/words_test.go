@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -38,8 +37,9 @@ func FuzzSplitWords(f *testing.F) {
 	f.Add("docker exec -i c", "iris session 'A' \"b\"")
 	f.Add("it's", `a\`)
 	f.Add("", "\xff\n")
+	f.Add("\xdf\xd3", "0")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		want := []string{strings.ToValidUTF8(a, "?"), strings.ToValidUTF8(b, "?")}
+		want := []string{a, b}
 		got, err := splitWords(shellWord(want[0]) + " \t" + shellWord(want[1]))
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%q came back as %q, %v", want, got, err)
@@ -49,7 +49,7 @@ func FuzzSplitWords(f *testing.F) {
 		for _, w := range words {
 			n += len(w)
 		}
-		if err == nil && n > len(strings.ToValidUTF8(a, "\ufffd")) {
+		if err == nil && n > len(a) {
 			t.Errorf("%q became %q", a, words)
 		}
 	})

@@ -28,9 +28,9 @@ func (e *Engine) Check(db catalog.Database, f catalog.FileInfo) []string {
 		return out // what the label of one of several volumes says is not documented
 	}
 	said := l.Blocks * int64(l.BlockSize)
-	// It can have grown since the instance said so, and the label of one that has
-	// just grown may be written later.
-	least := db.Bytes - max(labelSlack, db.Bytes/8)
+	// The label of a database that has just grown may be written later than the
+	// instance says so; one that was truncated since then has a shorter file.
+	least := min(db.Bytes-max(labelSlack, db.Bytes/8), f.SizeAtOpen-labelSlack)
 	most := max(db.Bytes, f.SizeAtOpen, f.SizeAtEnd) + labelSlack
 	if said < least || said > most {
 		out = append(out, fmt.Sprintf("its label says %d blocks, the instance says %d", l.Blocks, db.Bytes/int64(l.BlockSize)))

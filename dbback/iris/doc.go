@@ -1,3 +1,112 @@
 // Package iris takes the concurrent external backup of an InterSystems IRIS or
-// Caché instance: it is the [dbback.Engine] for them.
+// Caché instance that is in use: it is the [dbback.Engine] for them.
+//
+// # The method
+//
+// The instance keeps, for its own incremental backups, a bitmap of the blocks that
+// changed. The order is that of the manual's Concurrent External Backup:
+//
+//	look         read only: state, version, configuration, journals, mirror
+//	list         LISTDIRS^DBACK and the configuration's databases
+//	mark         CLRINC^DBACK: the bitmaps and the backup history are cleared
+//	(copy)       the database files, while they are written to
+//	list         the same again: another list makes the copy worthless
+//	record       BACKUP^DBACK of type E: an external full backup was taken
+//	estimate     INT^DBSIZE: how large will the incremental be?
+//	incremental  BACKUP^DBACK of type I: every block that changed since the mark
+//	journals     ^JRNSWTCH; the files from the oldest needed to the one with the
+//	             marker, journal.log, the configuration
+//
+// # How the instance is spoken to
+//
+// Each step is one process, "iris session INSTANCE -U %SYS" or "csession", with a
+// script of one-line commands on its standard input. What it answers are markers,
+// lines that begin with @@; prompts and greetings are noise. A marker that is
+// missing is an error, which quotes the end of what was said and says what that
+// probably means. The exit code decides nothing. All of it is kept in the set as
+// transcripts, without the password.
+//
+// The incremental counts as taken only if four things agree: the return value,
+// the lines ***FINISHED BACKUP*** and Backup complete. of its log, the log's
+// directories and the list that was copied, and a backup file that is not empty.
+//
+// A session that takes too long, or whose backup is cancelled, is ended gently: the
+// instance is asked to abort an incremental (AbortBackup), then the process gets
+// time, SIGTERM, and only then SIGKILL. An error tells if it came to that, since
+// switch 13 or a suspended write daemon can then be left behind.
+//
+// # What it leaves and needs
+//
+// The instance writes lists, backup file and log into a directory of the run in
+// the work directory; the engine must be able to read them under the same paths,
+// and the database and journal files too: it runs as the instance's owner, or as
+// root, on the instance's host. End removes the directory. A lock in the work
+// directory keeps a second datfs away from the instance.
+//
+// Not part of a set: the write image journal (WIJ), which must not be applied to
+// restored files; iris.lck; file streams, which no incremental covers (the
+// preflight warns); the encryption key. The incremental has blocks of encrypted
+// databases in the clear.
+//
+// # What has been tried
+//
+// No InterSystems instance was at hand. All of this has been run against played
+// answers and against the practice instance (dbback/practice), which behaves as
+// documented as far as that goes. testdata/acceptance.sh asks a real instance what
+// the preflight asks, for a person to compare: it changes nothing.
+//
+// # What is unknown
+//
+// Of these no document says more, and the code does not rely on one answer:
+//
+//   - The head of an incremental's log ("a" or "an Incremental"), and what a log of
+//     a failure says. No such log is public.
+//   - The exact layout of the file of LISTDIRS^DBACK; whether LISTDIRS and BACKUP
+//     overwrite a file. Names are new each time.
+//   - Whether a failed incremental leaves the bitmaps as they were: so a backup that
+//     fails starts anew, with a mark and a copy of its own.
+//   - Whether E and I both count as backups towards BackupsBeforePurge: the
+//     preflight warns at 2, the default.
+//   - Whether the method is supported for databases of several volumes, and for
+//     those that are truncated or compacted during the copy.
+//   - What $zversion, status texts and refusals of a session look like in versions
+//     of which nothing was published; whether an abort has to be cleared with
+//     ClearAbortStatus. It is not.
+//   - That a last counter of a journal day is known, or a whole day's files are:
+//     only gaps within a day are found.
+//   - The label of databases with other than 8 KiB blocks, and its moment of
+//     writing after growth: a difference is a warning.
+//
+// # Sources
+//
+// InterSystems manual, Data Integrity Guide: Concurrent External Backup; ^DBACK
+// entry points; BACKUP^DBACK; CLRINC^DBACK; ^DBSIZE; journaling. Using the
+// ObjectScript Shell. Using Multiple Instances (iris qlist). Configuration
+// Parameter File Reference. Class reference: Backup.General, SYS.Database,
+// Config.Databases. Logs published by InterSystems staff
+// (github.com/iijimam/IRISBackupAndRestore), and what public scripts read
+// (github.com/ontariosystems/isclib). Where a fact is from is said beside its use.
+//
+// # Files
+//
+//	options.go          how an instance is reached, and for how long
+//	engine.go           Engine: New, Begin, End
+//	preflight.go        the look at the instance and the session
+//	findings.go         the look at journals, list and databases
+//	facts.go            what a restore wants to know of the installation
+//	steps.go            list, mark, record, estimate, incremental
+//	journals.go         journal files and configuration for the set
+//	journalfile.go      names of journal files, and which are missing
+//	check.go            a stored copy against what the instance says
+//	plan.go             what a run would do, and what a failure means
+//	scripts.go          the statements
+//	session.go          one session, its limits and its end
+//	answer.go           what a session said, and what is wrong with it
+//	output.go           bounded output, markers, the password taken out
+//	files.go            the files of a database
+//	workdir.go          work directory and lock
+//	parse_values.go     return values, sizes, the list
+//	parse_log.go        the log of a backup
+//	parse_inventory.go  the databases of the configuration
+//	parse_config.go     iris.cpf, parameters.isc, iris qlist, $zversion
 package iris

@@ -171,7 +171,7 @@ func TestStepFailures(t *testing.T) {
 		{"CLRINC untrapped", "mark", func(w *world) { w.Say["CLRINC"] = "<SYNTAX>" }, "<SYNTAX>", ""},
 		{"namespace", "mark", func(w *world) { w.Namespace = "USER" }, `namespace "USER"`, ""},
 		{"E 0", "record", func(w *world) { w.Say["E"] = "@@E|0" }, `type E answered "0"`, ""},
-		{"E warns", "record", func(w *world) { w.Say["E"] = "@@E|1,careful" }, "", "careful"},
+		{"E warns", "record", func(w *world) { w.Say["E"] = "@@E|1,careful" }, "", ""},
 		{"no history after E", "record", func(*world) {}, "", "No information recorded"},
 		{"DBSIZE -1", "estimate", func(w *world) { w.Say["SIZE"] = "@@SIZE|-1" }, "", "not known"},
 		{"DBSIZE trap", "estimate", func(w *world) { w.Say["SIZE"] = "@@ERR|SIZE|<NOROUTINE>|x|" }, "", "<NOROUTINE>"},
@@ -247,13 +247,16 @@ func TestIncrementalWarnings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Say["I"] = "@@I|1,first~second"
+	w.Say["E"], w.Say["I"] = "@@E|1,careful", "@@I|1,first~second"
 	w.options()
+	if err := e.Record(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	inc, err := e.Incremental(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(inc.Warnings) != 2 || !strings.Contains(inc.Warnings[1], "second") {
+	if got := strings.Join(inc.Warnings, "; "); len(inc.Warnings) != 3 || !strings.Contains(got, "type E: warning of the instance: careful") || !strings.Contains(got, "second") {
 		t.Errorf("warnings %q", inc.Warnings)
 	}
 }

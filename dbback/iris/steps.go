@@ -105,6 +105,7 @@ func (e *Engine) Record(ctx context.Context) error {
 		return &AnswerError{What: t.name, Answer: m.value}
 	}
 	for _, w := range warnings {
+		e.run.Log("%s: warning of the instance: %s", t.name, w)
 		e.run.warnings = append(e.run.warnings, t.name+": warning of the instance: "+w)
 	}
 	// Seen with an instance that has no history: 0,No information recorded about a
