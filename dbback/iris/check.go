@@ -29,8 +29,9 @@ func (e *Engine) Check(db catalog.Database, f catalog.FileInfo) []string {
 	}
 	said := l.Blocks * int64(l.BlockSize)
 	// The label of a database that has just grown may be written later than the
-	// instance says so; one that was truncated since then has a shorter file.
-	least := min(db.Bytes-max(labelSlack, db.Bytes/8), f.SizeAtOpen-labelSlack)
+	// instance says so. One that was truncated since then cannot be told from one
+	// of which the instance says too much; whether a copy of it is sound is unknown.
+	least := db.Bytes - max(labelSlack, db.Bytes/8)
 	most := max(db.Bytes, f.SizeAtOpen, f.SizeAtEnd) + labelSlack
 	if said < least || said > most {
 		out = append(out, fmt.Sprintf("its label says %d blocks, the instance says %d", l.Blocks, db.Bytes/int64(l.BlockSize)))

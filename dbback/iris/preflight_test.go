@@ -227,7 +227,7 @@ func TestCheck(t *testing.T) {
 		{"grew before", catalog.FileInfo{Label: label("/db/user/", 80*mib, 8192), SizeAtOpen: 80 * mib, SizeAtEnd: 80 * mib}, ""},
 		{"grew meanwhile", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 90 * mib}, ""},
 		{"label written late", catalog.FileInfo{Label: label("/db/user/", 60*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, ""},
-		{"shrank", catalog.FileInfo{Label: label("/db/user/", 32*mib, 8192), SizeAtOpen: 32 * mib, SizeAtEnd: 32 * mib}, ""},
+		{"shrank", catalog.FileInfo{Label: label("/db/user/", 32*mib, 8192), SizeAtOpen: 32 * mib, SizeAtEnd: 32 * mib}, "4096 blocks"},
 		{"no label", catalog.FileInfo{}, "does not begin with the label"},
 		{"other directory", catalog.FileInfo{Label: label("/db/other/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, `"/db/other/"`},
 		{"other blocks", catalog.FileInfo{Label: label("/db/user/", 64*mib, 16384), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "16384 bytes"},
