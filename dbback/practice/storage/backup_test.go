@@ -391,3 +391,55 @@ func TestEstimate(t *testing.T) {
 		fillRows(t, in, dirs[0], 10, 900)
 	}
 }
+
+// What was restored is in no journal; it survives a crash all the same.
+func TestCrashAfterRestore(t *testing.T) {
+	cfg := testConfig(t)
+	in, dirs := withDatabases(t, &cfg, "user")
+	fillRows(t, in, dirs[0], 0, 200)
+	path, res := backUp(t, in, Full, dirs)
+	fillRows(t, in, dirs[0], 100, 400)
+	if _, err := in.RestoreBackup(t.Context(), RestoreOptions{Path: path, All: true}); err != nil {
+		t.Fatal(err)
+	}
+	in.Crash()
+	in = start(t, cfg)
+	sound(t, in, dirs[0])
+	if got := contents(t, in, dirs[0]); got != res.Digests[dirs[0]] {
+		t.Errorf("content %v, want that of the restore %v", got, res.Digests[dirs[0]])
+	}
+}
+
+// A copy whose map of changed blocks is torn, which no incremental brings, is made
+// sound by mounting it; then every block counts as changed.
+func TestTornMapHeals(t *testing.T) {
+	for _, n := range []int64{blockChanged, blockCumulative} {
+		cfg := testConfig(t)
+		in, dirs := withDatabases(t, &cfg, "user")
+		fillRows(t, in, dirs[0], 0, 200)
+		backUp(t, in, Full, dirs)
+		if err := in.Dismount(t.Context(), dirs[0]); err != nil {
+			t.Fatal(err)
+		}
+		dat := filepath.Join(dirs[0], datName)
+		f, err := os.OpenFile(dat, os.O_RDWR, 0)
+		if err == nil {
+			_, err = f.WriteAt(make([]byte, BlockSize/2), n*BlockSize)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(findingsOf(t, dat)) == 0 {
+			t.Fatal("a torn map is not found")
+		}
+		if err := in.Mount(t.Context(), dirs[0], false); err != nil {
+			t.Fatal(err)
+		}
+		sound(t, in, dirs[0])
+		typ := map[int64]BackupType{blockChanged: Incremental, blockCumulative: Cumulative}[n]
+		if e, err := in.EstimateBackup(typ, dirs); err != nil || e.Blocks < blocksPerMiB-firstDataBlock {
+			t.Errorf("%s: %+v, %v", typ, e, err)
+		}
+	}
+}

@@ -132,7 +132,7 @@ func (in *Instance) write(blocks []wijBlock, targets []target, ck checkpoint) er
 		for i, t := range targets {
 			dirs[i] = t.db.dir
 		}
-		base, tail, err := in.wij.fill(blocks, dirs, in.alive)
+		base, tail, err := in.wij.fill(blocks, dirs, func() error { return in.reach("wij-block") })
 		if err != nil {
 			return err
 		}

@@ -88,9 +88,9 @@ func TestLikeAMap(t *testing.T) {
 	model := Content{}
 	globals := []string{"A", "B", strings.Repeat("n", MaxName)}
 	for step := range 6000 {
-		global, key := globals[r.IntN(3)], fmt.Sprint(r.IntN(400))
+		global, key := globals[r.IntN(3)], fmt.Sprint(r.IntN(250))
 		switch p := r.IntN(100); {
-		case step%3000 > 2200 && p < 70, p < 20:
+		case step%3000 > 2000 && p < 97, p < 20: // now and then hardly anything is left
 			if err := in.Kill(t.Context(), dir, global, key); err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestLikeAMap(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if step%250 == 0 || step == 5999 {
+		if step%50 == 0 || step == 5999 {
 			likeModel(t, in, dir, model)
 		}
 	}

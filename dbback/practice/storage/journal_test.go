@@ -165,6 +165,9 @@ func makeJournals(t *testing.T) journaled {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if err := txn.Set(t.Context(), dirs[0], "Row", "000001", []byte("not committed either")); err != nil {
+				t.Fatal(err)
+			}
 			if err := txn.Set(t.Context(), dirs[0], "Row", "000001", []byte("not committed")); err != nil {
 				t.Fatal(err)
 			}
@@ -363,5 +366,20 @@ func TestJournalLocations(t *testing.T) {
 	opts.Locations = []string{one}
 	if _, err := in.RestoreJournals(t.Context(), opts); !errors.Is(err, ErrJournalMissing) {
 		t.Errorf("without the second: %v", err)
+	}
+}
+
+// A file that a crash left before journal.log named it is passed over.
+func TestJournalNameTaken(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Now = func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local) }
+	in := start(t, cfg)
+	for _, name := range []string{"20261122.002", "20261122.003z", "20261121.009"} {
+		if err := os.WriteFile(filepath.Join(in.Status().Primary, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, to, err := in.SwitchJournal(t.Context()); err != nil || filepath.Base(to) != "20261122.004" {
+		t.Errorf("switched to %s, %v", to, err)
 	}
 }

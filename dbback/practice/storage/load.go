@@ -255,12 +255,20 @@ func (l *loader) transfer(ctx context.Context, r *rand.Rand, dir string) error {
 		return err
 	}
 	err = l.move(ctx, t, r, dir)
-	if err != nil || r.IntN(20) == 0 {
-		l.stats.rollbacks.Add(1)
-		return errors.Join(err, t.Rollback(ctx))
+	return l.end(ctx, t, err, r.IntN(20) > 0)
+}
+
+// end commits or rolls back a transaction. One that had an error, be it of the
+// commit, is rolled back: none stays open.
+func (l *loader) end(ctx context.Context, t *Txn, err error, commit bool) error {
+	if err == nil && commit {
+		if err = t.Commit(ctx); err == nil {
+			l.stats.txns.Add(1)
+			return nil
+		}
 	}
-	l.stats.txns.Add(1)
-	return t.Commit(ctx)
+	l.stats.rollbacks.Add(1)
+	return errors.Join(err, t.Rollback(ctx))
 }
 
 func (l *loader) move(ctx context.Context, t *Txn, r *rand.Rand, dir string) error {
@@ -301,13 +309,7 @@ func (l *loader) holder(ctx context.Context, r *rand.Rand) error {
 		if err == nil {
 			err = l.in.rest(ctx, l.opts.HoldOpen)
 		}
-		switch {
-		case err == nil && n%2 == 0:
-			err = t.Commit(ctx)
-		case err == nil || isOut(err) || errors.Is(err, ErrFull):
-			err = t.Rollback(ctx)
-		}
-		if err != nil {
+		if err = l.end(ctx, t, err, n%2 == 0); err != nil && !isOut(err) && !errors.Is(err, ErrFull) {
 			return err
 		}
 		if err := l.in.rest(ctx, time.Millisecond); err != nil {

@@ -28,10 +28,13 @@ func copyLive(t *testing.T, in *Instance, dirs []string, slow bool) copied {
 	}
 	for _, dir := range dirs {
 		to := cleanDir(t.TempDir())
-		last := in.Status().Cycles
+		before := updates(in, dir)
 		copyFile(t, filepath.Join(dir, datName), filepath.Join(to, datName), func(n int64) {
 			if slow && n == 8 {
-				until(t, "two cycles", func() bool { return in.Status().Cycles >= last+2 })
+				until(t, "updates", func() bool { return updates(in, dir) >= before+50 })
+				if err := in.Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 		c.copies[dir] = to
@@ -47,6 +50,13 @@ func copyLive(t *testing.T, in *Instance, dirs []string, slow bool) copied {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// updates returns the update sequence number of a mounted database.
+func updates(in *Instance, dir string) uint64 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.dbs[dir].usn
 }
 
 // restore restores copies and incremental on an instance of its own.
