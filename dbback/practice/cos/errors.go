@@ -11,7 +11,7 @@ type Error struct {
 	Code     string // the exception's Code; "" is not known
 	Err      error  // the cause, may be nil
 
-	thrown *exception // the exception that was thrown, nil for an error of the system
+	thrown Value // the exception that was thrown, "" for an error of the system
 }
 
 // Error is the form of $ZERROR: <NAME>location data.
@@ -64,13 +64,9 @@ func Protect(location, data string) *Error {
 	return e
 }
 
-// Interrupt is <INTERRUPT>, what a line ends with when ^C is typed: as the cause of
-// the end of Execute's context it is printed like other errors.
-func Interrupt() *Error { return newError("<INTERRUPT>", "") }
-
 // Unsupported is <UNIMPLEMENTED>, for what the language has and the practice
 // instance does not; the text says what. InterSystems documents the name for
-// functions and arguments that are not implemented, so that no product has these here.
+// functions and arguments that are not implemented.
 func Unsupported(format string, args ...any) *Error {
 	return newError("<UNIMPLEMENTED>", "*"+fmt.Sprintf(format, args...)+": not part of the practice instance")
 }

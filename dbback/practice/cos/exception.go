@@ -32,13 +32,14 @@ func newException(c *Call) (Value, error) {
 	}}), nil
 }
 
-// exceptionOf is the object that CATCH is given for an error.
-func exceptionOf(e *Error) *exception {
-	if x := e.thrown; x != nil {
-		return x
+// exceptionOf is what CATCH is given for an error: what was thrown, or an
+// exception of the system.
+func exceptionOf(e *Error) Value {
+	if e.thrown.Object() != nil {
+		return e.thrown
 	}
 	c := *e
-	return &exception{class: classSystem, err: &c, cause: e}
+	return Ref(&exception{class: classSystem, err: &c, cause: e})
 }
 
 // thrown is the error of THROW: an exception of the system's own is raised
@@ -54,7 +55,7 @@ func thrown(v Value) error {
 		return x.cause
 	}
 	e := newError("<THROW>", "*"+x.class+" "+x.display())
-	e.thrown = x
+	e.thrown = v
 	return e
 }
 

@@ -218,7 +218,7 @@ func (t try) exec(m *machine) (flow, error) {
 	if e := caught(err); e != nil {
 		m.s.zerror = e.Error()
 		if t.name != "" {
-			m.s.Variable(t.name).Set(m.adopt(Ref(exceptionOf(e))))
+			m.s.Variable(t.name).Set(m.adopt(exceptionOf(e)))
 		}
 		how, err = t.handler.exec(m)
 	}

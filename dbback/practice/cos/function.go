@@ -93,7 +93,11 @@ func (f *funcCall) eval(m *machine) (Value, error) {
 	if err := m.work(size); err != nil {
 		return Value{}, err
 	}
-	return f.fn.eager(m, values)
+	v, err := f.fn.eager(m, values)
+	if err != nil {
+		return Value{}, err
+	}
+	return v, m.work(len(v.s))
 }
 
 // text evaluates an argument to a string and counts its length as work.

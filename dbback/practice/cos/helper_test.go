@@ -24,7 +24,7 @@ func newFakeHost() *fakeHost {
 	h.answers["ERR^R"] = func(*Call) (Value, error) { return Value{}, Protect("zERR+3^R", "^SYS") }
 	h.answers["REF^R"] = func(c *Call) (Value, error) {
 		c.Ref(0).Set(String("out"))
-		c.Ref(0).Set(String("dir"), String("Directory"))
+		c.Ref(0).Set(String("Directory"), String("dir"))
 		return Int(1), nil
 	}
 	h.answers["VARS^R"] = func(c *Call) (Value, error) { // as a routine that does not NEW
@@ -46,8 +46,8 @@ func newFakeHost() *fakeHost {
 	}
 	h.answers["Obj.%New"] = func(c *Call) (Value, error) {
 		o := &fakeObject{host: h, class: "Obj", props: map[string]Value{"Name": c.Arg(0), "Size": Int(8192)}}
-		o.array.Set(String("one"), String("a"))
-		o.array.Set(String("two"), String("b"))
+		o.array.Set(String("a"), String("one"))
+		o.array.Set(String("b"), String("two"))
 		return Ref(o), nil
 	}
 	h.answers["Obj.Rows"] = func(*Call) (Value, error) { return Ref(&fakeRows{rows: []string{"a", "b", "c"}}), nil }

@@ -104,12 +104,6 @@ type Arg struct {
 	ref   *Array
 }
 
-// ArgOf is an argument by value, for tests of a Host.
-func ArgOf(v Value) Arg { return Arg{given: true, value: v} }
-
-// ArgRef is an argument by reference, for tests of a Host.
-func ArgRef(a *Array) Arg { return Arg{given: true, ref: a} }
-
 // Value is the argument's value; "" if it was left out or if the variable that was passed
 // has none.
 func (a Arg) Value() Value {

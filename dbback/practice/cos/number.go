@@ -14,8 +14,8 @@ type number struct {
 	e int
 }
 
-// maxExponent bounds a number's digits before the decimal point, and those of it
-// after: InterSystems documents 9.22E145 as the largest and 2E-128 as the smallest.
+// The powers of ten of the largest number and of the smallest that is not 0:
+// InterSystems documents 9.22E145 and 2E-128.
 const (
 	maxExponent = 145
 	minExponent = -128
@@ -40,7 +40,7 @@ func makeNumber(m *big.Int, e int) (number, error) {
 	switch {
 	case n.m != 0 && n.length()+n.e > maxExponent+1:
 		return number{}, newError("<MAXNUMBER>", "")
-	case n.e < minExponent:
+	case n.length()+n.e <= minExponent:
 		return number{}, nil
 	}
 	return n, nil

@@ -1,6 +1,9 @@
 package cos
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // control reads a command with a block: in braces, or all the rest of the line
 // (or of the block around it) as in the older form of IF, ELSE and FOR.
@@ -59,12 +62,8 @@ func (p *parser) follower(words ...string) string {
 	start := p.pos
 	p.spaces()
 	got := strings.ToUpper(p.command())
-	for _, w := range words {
-		// an ELSE of the older form is followed by two spaces and has its own meaning,
-		// but not behind a closing brace
-		if got == w {
-			return w
-		}
+	if slices.Contains(words, got) {
+		return got
 	}
 	p.pos = start
 	return ""

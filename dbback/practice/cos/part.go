@@ -102,8 +102,11 @@ func setItem(m *machine, s string, args []argument, with string) (Value, error) 
 	if err != nil {
 		return Value{}, err
 	}
-	if n < 1 || n > maxString {
+	switch {
+	case n < 1:
 		return Value{}, newError("<FUNCTION>", "")
+	case n > maxString: // of elements without a value, which take one character each
+		return Value{}, newError("<MAXSTRING>", "")
 	}
 	if err := m.step(n); err != nil {
 		return Value{}, err

@@ -76,10 +76,10 @@ func NewSession(o Options) *Session {
 //
 // The result is nil; an *[Error], which was printed already and is told of by
 // the prompt, after which the session goes on; a *[HaltError], after which it has
-// ended; or the cause of ctx's end or the error of the output, after which it
-// should end. If the cause of ctx's end is an *[Error], as [Interrupt] is, it is
-// printed like any other and the session goes on.
+// ended; or the cause of ctx's end or the error of the output, of which nothing was
+// printed.
 func (s *Session) Execute(ctx context.Context, line string) error {
+	s.column = 0 // the line was ended to be run
 	err := s.execute(ctx, line)
 	if flushed := s.flush(); flushed != nil {
 		return flushed

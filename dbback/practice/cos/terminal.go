@@ -22,7 +22,8 @@ type frame struct {
 // An undo is what a NEW has put away.
 type undo struct {
 	vars      map[string]*Array // nil for one that was not there
-	all       bool              // all others, too
+	all       bool              // all others go, too,
+	except    []string          // but these
 	namespace string            // "" if it was left alone
 }
 
@@ -77,7 +78,9 @@ func (s *Session) unwind(levels *Value) {
 func (s *Session) undo(u undo) {
 	if u.all {
 		for name := range s.vars {
-			s.drop(name)
+			if !slices.Contains(u.except, name) {
+				s.drop(name)
+			}
 		}
 	}
 	for name, a := range u.vars {
@@ -109,7 +112,7 @@ func (s *Session) hide(n newVars) error {
 	u := undo{vars: make(map[string]*Array)}
 	names := n.names
 	if n.all {
-		u.all = len(n.names) == 0
+		u.all, u.except = true, n.names
 		names = slices.DeleteFunc(slices.Collect(maps.Keys(s.vars)), func(name string) bool {
 			return slices.Contains(n.names, name)
 		})
