@@ -478,6 +478,9 @@ func TestPassword(t *testing.T) {
 	if strings.Contains(told.String(), secret) {
 		t.Error("the password is told")
 	}
+	if strings.Contains(told.String(), PasswordEnv) {
+		t.Error("the session's environment has the password")
+	}
 	if !strings.Contains(told.String(), scrubbed) {
 		t.Error("the terminal's complaint was not there to be scrubbed")
 	}

@@ -311,6 +311,7 @@ func (w *world) options() Options {
 		w.t.Fatal(err)
 	}
 	w.t.Setenv(fakeEnv, w.path)
+	w.t.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector lets each played session linger for a second
 	return Options{Instance: "IRIS", Command: []string{os.Args[0], "session", "IRIS"}}
 }
 
@@ -333,14 +334,18 @@ type listener struct {
 	*dbback.Run
 	survey             *dbback.Survey
 	transcript, logged strings.Builder
+	told               map[string]string // the transcript by step
 }
 
 func newListener() *listener {
-	l := &listener{}
+	l := &listener{told: make(map[string]string)}
 	l.Run = &dbback.Run{
-		Set:        catalog.SetName{Instance: "PROD", Name: "2026-11-22T03-00-00Z"},
-		Transcript: func(step, text string) { fmt.Fprintf(&l.transcript, "[%s] %s", step, text) },
-		Log:        func(format string, args ...any) { fmt.Fprintf(&l.logged, format+"\n", args...) },
+		Set: catalog.SetName{Instance: "PROD", Name: "2026-11-22T03-00-00Z"},
+		Transcript: func(step, text string) {
+			fmt.Fprintf(&l.transcript, "[%s] %s", step, text)
+			l.told[step] += text
+		},
+		Log: func(format string, args ...any) { fmt.Fprintf(&l.logged, format+"\n", args...) },
 	}
 	return l
 }

@@ -86,7 +86,7 @@ func TestPlanIsRun(t *testing.T) {
 			t.Errorf("step %s is not explained", p.Step)
 		}
 		for _, line := range p.Statements {
-			if !strings.Contains(l.transcript.String(), "> "+line+"\n") {
+			if !strings.Contains(l.told[p.Step], "> "+line+"\n") {
 				t.Errorf("step %s: %s was not run", p.Step, line)
 			}
 		}
