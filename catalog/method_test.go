@@ -28,7 +28,7 @@ func TestStep_Durable(t *testing.T) {
 	}
 	want := Step{
 		Name: "mark", Time: time.Date(2026, 11, 22, 3, 0, 1, 0, time.UTC),
-		Means: "History is gone.", Next: "Run it again.", Leaves: []string{"/work/x"},
+		Means: "History is gone.", Next: "Run it again.", Leaves: []string{"/scratch/x"},
 	}
 	synced := false
 	r.disk.trace = func(step, name string) { synced = step == "sync" && strings.HasSuffix(name, partialSuffix) }

@@ -77,7 +77,7 @@ func (e *fakeEngine) databases() (dbs []catalog.Database) {
 
 func (e *fakeEngine) Plan(run *dbback.Run, _ *dbback.Survey) []dbback.PlannedStep {
 	return []dbback.PlannedStep{
-		{Step: dbback.StepPrepare, What: "make a directory", Files: []string{"/work/" + run.Set.Instance}},
+		{Step: dbback.StepPrepare, What: "make a directory", Files: []string{"/scratch/" + run.Set.Instance}},
 		{Step: dbback.StepMark, What: "count changes", Statements: []string{`write $$CLRINC^DBACK("QUIET")`}},
 	}
 }
@@ -495,7 +495,7 @@ func TestDryRun(t *testing.T) {
 	want := `dry run: nothing is done. A backup of FAKE would copy 2 databases, 2.0 MiB:
 
 prepare: make a directory
-    /work/FAKE
+    /scratch/FAKE
 
 mark: count changes
     > write $$CLRINC^DBACK("QUIET")
