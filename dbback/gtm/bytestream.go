@@ -30,6 +30,14 @@ const (
 	recValid      = 32 // i32
 
 	blockUsed = 4 // u32 in a block's own header, bsiz: bytes of it that count
+	blockTN   = 8 // u64
+)
+
+// A local map says of mapBlocks blocks, of which it is the first, which are in
+// use: two bits each behind its block header.
+const (
+	mapBlocks = 512
+	mapUsed   = 16 + mapBlocks/4
 )
 
 // What follows the records, each piece after an i32 length that includes itself.
@@ -83,25 +91,18 @@ func OpenBytestream(r io.ReaderAt, size int64) (*Bytestream, error) {
 	return s, s.readTail(at)
 }
 
-// ReadBytestreamTNs returns the start and end TN of an incremental from its
-// first bytes, at least 100.
-func ReadBytestreamTNs(b []byte) (start, end uint64, err error) {
-	if len(b) < incBlockSize+4 || !bytes.HasPrefix(b, []byte(incLabel)) {
-		return 0, 0, fmt.Errorf("%w: its label is %.26q", errBytestream, b[:min(len(b), len(incLabel))])
-	}
-	return binary.LittleEndian.Uint64(b[incStartTN:]), binary.LittleEndian.Uint64(b[incEndTN:]), nil
-}
-
+// readHeader reads what the first bytes say.
 func (s *Bytestream) readHeader() error {
 	b := make([]byte, incHeaderSize)
 	if err := s.read(b, 0); err != nil {
 		return err
 	}
-	var err error
-	if s.StartTN, s.EndTN, err = ReadBytestreamTNs(b); err != nil {
-		return err
+	if !bytes.HasPrefix(b, []byte(incLabel)) {
+		return fmt.Errorf("%w: its label is %q", errBytestream, b[:len(incLabel)])
 	}
 	s.Region = counted(b[incRegion:], incRegionLen)
+	s.StartTN = binary.LittleEndian.Uint64(b[incStartTN:])
+	s.EndTN = binary.LittleEndian.Uint64(b[incEndTN:])
 	s.TotalBlocks = int64(binary.LittleEndian.Uint64(b[incTotal:]))
 	s.BlockSize = int64(binary.LittleEndian.Uint32(b[incBlockSize:]))
 	if s.BlockSize < minBlockSize || s.BlockSize > maxBlockSize || s.BlockSize%minBlockSize != 0 {

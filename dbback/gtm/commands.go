@@ -162,6 +162,15 @@ func (t *tools) gde(ctx context.Context, commands ...string) (string, error) {
 	return t.run(ctx, quick, strings.Join(commands, "\n")+"\n", "mumps", "-run", "^GDE")
 }
 
+// checkPath refuses a path that MUPIP would take for more than one word, or for
+// the end of a list.
+func checkPath(path string) error {
+	if i := strings.IndexAny(path, ", \t\n\"'=()"); i >= 0 {
+		return fmt.Errorf("%s: MUPIP takes no %q in a path; name another directory", path, path[i])
+	}
+	return nil
+}
+
 // environment returns the caller's environment with what the programs need.
 // gtm_tmp stays: all processes of an instance must have the same.
 func (t *tools) environment() []string {

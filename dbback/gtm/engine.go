@@ -32,11 +32,13 @@ type Engine struct {
 	tools tools
 
 	regions []region // of the last survey
+	early   string   // said and answered before the run began
 	run     *dbback.Run
 	step    string
 	work    string // this run's directory
 	lock    *os.File
 	marks   map[string]uint64 // region -> TN of the mark
+	blocks  map[string]int64  // region -> how many blocks it had then
 	starts  map[string]uint64 // region -> TN at which the incremental begins
 	ends    map[string]uint64 // region -> TN at which the incremental ends
 	incs    map[string]*incremental
@@ -102,14 +104,16 @@ func (e *Engine) Name() string { return engineName }
 // engineName is what sets are marked with.
 const engineName = "gtm"
 
-// say gives the run's transcript a command and its answer.
+// say gives the run's transcript a command and its answer, or keeps them until
+// there is a run.
 func (e *Engine) say(command, answer string) {
-	if e.run == nil {
-		return
-	}
 	text := "$ " + command + "\n" + answer
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
+	}
+	if e.run == nil {
+		e.early += text
+		return
 	}
 	e.run.Transcript(e.step, text)
 }
@@ -148,8 +152,12 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 		return errors.Join(err, lock.Close())
 	}
 	e.run, e.step, e.work, e.lock = run, dbback.StepPrepare, dir, lock
+	if e.early != "" {
+		run.Transcript("preflight", e.early)
+		e.early = ""
+	}
 	e.marks, e.starts, e.ends = make(map[string]uint64), make(map[string]uint64), make(map[string]uint64)
-	e.incs = make(map[string]*incremental)
+	e.blocks, e.incs = make(map[string]int64), make(map[string]*incremental)
 	e.tools.lock, e.tools.temp = lock, dir
 	return nil
 }

@@ -41,6 +41,7 @@ const (
 	offLabel      = 0    // 12 bytes
 	offBlockSize  = 12   // i32, blk_size
 	offMapLenV6   = 16   // i32, v6_master_map_len
+	offMapBlocks  = 20   // i32, bplmap
 	offStartV6    = 24   // i32, v6_start_vbn: units of 512 bytes, from 1
 	offAccess     = 28   // i32, acc_meth: 1 BG, 2 MM
 	offCorrupt    = 108  // i32, file_corrupt
@@ -151,14 +152,16 @@ func ParseHeader(b []byte) (*Header, error) {
 	default:
 		return nil, fmt.Errorf("%w: its label is %q", ErrNotDatabase, bytes.TrimRight(b[:12], "\x00"))
 	}
-	return h, h.check(start)
+	return h, h.check(start, i32(offMapBlocks))
 }
 
 // check holds the fields to what can be calculated with, and sets Start.
-func (h *Header) check(startVBN int64) error {
+func (h *Header) check(startVBN, mapOf int64) error {
 	switch {
 	case h.BlockSize < minBlockSize || h.BlockSize > maxBlockSize || h.BlockSize%minBlockSize != 0:
 		return fmt.Errorf("%w: block size %d", ErrNotDatabase, h.BlockSize)
+	case mapOf != mapBlocks:
+		return fmt.Errorf("%w: local maps of %d blocks", ErrNotDatabase, mapOf)
 	case startVBN < 1+HeaderSize/vbn || startVBN > maxBlocks:
 		return fmt.Errorf("%w: block 0 at unit %d", ErrNotDatabase, startVBN)
 	case h.TotalBlocks < 0 || h.TotalBlocks > maxBlocks:

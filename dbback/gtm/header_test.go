@@ -14,6 +14,7 @@ func headerBytes(format string, blockSize, total int64, tn uint64) []byte {
 	put32 := func(off int, v int64) { binary.LittleEndian.PutUint32(b[off:], uint32(v)) }
 	put64 := func(off int, v uint64) { binary.LittleEndian.PutUint64(b[off:], v) }
 	put32(offBlockSize, blockSize)
+	put32(offMapBlocks, mapBlocks)
 	put32(offAccess, 1)
 	clearIDs(b)
 	if format == FormatV6 {
@@ -66,6 +67,7 @@ func TestParseHeader(t *testing.T) {
 		{"block size", FormatV7, set(offBlockSize, 1000), nil, "block size 1000"},
 		{"blocks", FormatV7, set(offTotalV7+4, 1<<30), nil, "blocks"},
 		{"start", FormatV7, set(offStartV7, 3), nil, "block 0 at unit 3"},
+		{"local maps", FormatV7, set(offMapBlocks, 256), nil, "local maps of 256 blocks"},
 		{"map", FormatV6, set(offMapLenV6, 1<<20), nil, "master map"},
 	}
 	for _, tt := range tests {

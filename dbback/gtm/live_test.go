@@ -201,7 +201,7 @@ func (l *live) m(code string) string {
 // tn returns the current transaction number of a region.
 func (l *live) tn(region string) uint64 {
 	l.t.Helper()
-	n, err := strconv.ParseUint(l.m(peekCode(region)), 0, 64)
+	n, err := l.tools.peek(l.t.Context(), region, peekTN)
 	if err != nil {
 		l.t.Fatal(err)
 	}

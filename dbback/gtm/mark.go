@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,19 +26,35 @@ import (
 func (e *Engine) Mark(ctx context.Context) error {
 	e.step = dbback.StepMark
 	for _, r := range e.regions {
-		tn, err := e.markRegion(ctx, r.name)
-		if err != nil {
+		if err := e.markRegion(ctx, &r); err != nil {
 			return fmt.Errorf("region %s: %w", r.name, err)
 		}
-		e.marks[r.name] = tn
 	}
 	return nil
 }
 
-// peekCode writes a region's current transaction number from shared memory: that
-// in the file lags behind.
-func peekCode(region string) string {
-	return `write $$^%PEEKBYNAME("sgmnt_data.trans_hist.curr_tn","` + region + `"),!`
+// Fields of a database's header in shared memory: the file lags behind.
+const (
+	peekTN    = "trans_hist.curr_tn" // the current transaction number
+	peekIncTN = "last_inc_backup"    // where the last incremental backup ended
+)
+
+// peekCode writes a field of a region's header.
+func peekCode(region, field string) string {
+	return `write $$^%PEEKBYNAME("sgmnt_data.` + field + `","` + region + `"),!`
+}
+
+// peek reads a field of a region's header.
+func (t *tools) peek(ctx context.Context, region, field string) (uint64, error) {
+	out, err := t.m(ctx, peekCode(region, field))
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(out), 0, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", field, err)
+	}
+	return n, nil
 }
 
 // markerName returns what a region's marker is called.
@@ -50,49 +65,44 @@ func markerName(region string) string { return region + ".mark" }
 // to the file when that was created.
 const newTN = 1
 
-func (e *Engine) markRegion(ctx context.Context, name string) (uint64, error) {
-	out, err := e.tools.m(ctx, peekCode(name))
+func (e *Engine) markRegion(ctx context.Context, r *region) error {
+	now, err := e.tools.peek(ctx, r.name, peekTN)
 	if err != nil {
-		return 0, err
-	}
-	now, err := strconv.ParseUint(strings.TrimSpace(out), 0, 64)
-	if err != nil {
-		return 0, fmt.Errorf("current transaction number %q: %w", strings.TrimSpace(out), err)
+		return err
 	}
 	if now <= newTN {
-		return newTN, nil
+		e.marks[r.name], e.blocks[r.name] = newTN, r.header.TotalBlocks
+		return nil
 	}
-	marker := filepath.Join(e.work, markerName(name))
+	marker := filepath.Join(e.work, markerName(r.name))
 	// From one transaction before, so that there is something to back up.
 	if _, err := e.tools.mupip(ctx, long, "backup", "-bytestream", fmt.Sprintf("-transaction=%X", now-1),
-		"-nonewjnlfiles", "-bkupdbjnl=disable", name, marker); err != nil {
-		return 0, err
+		"-nonewjnlfiles", "-bkupdbjnl=disable", r.name, marker); err != nil {
+		return err
 	}
-	_, end, err := bytestreamTNs(marker)
+	m, err := readMarker(marker)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if end < now {
-		return 0, fmt.Errorf("the marker ends at transaction %#x, before %#x at which it began", end, now)
+	if m.EndTN < now {
+		return fmt.Errorf("the marker ends at transaction %#x, before %#x at which it began", m.EndTN, now)
 	}
-	return end, nil
+	e.marks[r.name], e.blocks[r.name] = m.EndTN, m.TotalBlocks
+	return nil
 }
 
-// bytestreamTNs returns where an incremental begins and ends.
-func bytestreamTNs(path string) (start, end uint64, err error) {
+// readMarker returns what the beginning of a marker says.
+func readMarker(path string) (*Bytestream, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	b := make([]byte, incHeaderSize)
-	if _, err := io.ReadFull(f, b); err != nil {
-		return 0, 0, fmt.Errorf("%s: %w", path, err)
+	s := &Bytestream{r: f, size: incHeaderSize}
+	if err := s.readHeader(); err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
 	}
-	if start, end, err = ReadBytestreamTNs(b); err != nil {
-		err = fmt.Errorf("%s %w", path, err)
-	}
-	return start, end, err
+	return s, nil
 }
 
 // incrementalName returns what a region's incremental is called.
@@ -109,11 +119,7 @@ func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 	e.step = dbback.StepIncremental
 	var paths []string
 	for _, r := range e.regions {
-		path := filepath.Join(e.work, incrementalName(r.name))
-		if strings.Contains(path, ",") {
-			return nil, fmt.Errorf("%s: MUPIP takes no comma in a path; name another directory for work", path)
-		}
-		paths = append(paths, path)
+		paths = append(paths, filepath.Join(e.work, incrementalName(r.name)))
 	}
 	out, err := e.tools.mupip(ctx, long, "backup", "-bytestream", "-since=bytestream",
 		"-newjnlfiles=prevlink", "-bkupdbjnl=disable", names(e.regions), strings.Join(paths, ","))
@@ -125,7 +131,7 @@ func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 	}
 	inc := &dbback.Incremental{}
 	for i, r := range e.regions {
-		there, err := e.takeIncremental(&r, paths[i], out)
+		there, err := e.takeIncremental(ctx, &r, paths[i], out)
 		if err != nil {
 			return nil, fmt.Errorf("region %s: %w", r.name, err)
 		}
@@ -146,15 +152,23 @@ func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 // Of a region that nobody wrote to since the mark MUPIP makes none, and says so.
 // Then the marker is the incremental: it ends at the mark, and the copy was taken
 // after it. A region that never was written to has no marker either.
-func (e *Engine) takeIncremental(r *region, path, said string) (bool, error) {
+func (e *Engine) takeIncremental(ctx context.Context, r *region, path, said string) (bool, error) {
 	mark := e.marks[r.name]
 	_, err := os.Stat(path)
 	quiet := errors.Is(err, os.ErrNotExist) && strings.Contains(said, "no blocks backed up from database "+r.path)
-	if quiet && mark == newTN {
-		e.starts[r.name], e.ends[r.name] = mark, mark
-		return false, nil
-	}
 	if quiet {
+		// MUPIP goes by the last incremental, which must still be the marker.
+		last, err := e.tools.peek(ctx, r.name, peekIncTN)
+		if err != nil {
+			return false, err
+		}
+		if last != mark {
+			return false, &ForeignError{Start: last, Mark: mark}
+		}
+		if mark == newTN {
+			e.starts[r.name], e.ends[r.name] = mark, mark
+			return false, nil
+		}
 		if err := os.Rename(filepath.Join(e.work, markerName(r.name)), path); err != nil {
 			return false, err
 		}
@@ -165,9 +179,17 @@ func (e *Engine) takeIncremental(r *region, path, said string) (bool, error) {
 	}
 	e.incs[r.name] = inc
 	if !quiet && inc.StartTN != mark {
-		return false, fmt.Errorf("the incremental begins at transaction %#x and not at the mark %#x: "+
-			"somebody else took an incremental backup of it meanwhile", inc.StartTN, mark)
+		return false, &ForeignError{Start: inc.StartTN, Mark: mark}
 	}
 	e.starts[r.name], e.ends[r.name] = inc.StartTN, inc.EndTN
 	return true, nil
+}
+
+// A ForeignError means that somebody else took an incremental backup between mark
+// and incremental: what changed before it is not in ours.
+type ForeignError struct{ Start, Mark uint64 }
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("the incremental begins at transaction %#x and not at the mark %#x: "+
+		"somebody else took an incremental backup meanwhile; take them at different times", e.Start, e.Mark)
 }

@@ -2,6 +2,7 @@ package gtm
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -24,11 +25,13 @@ func (s *Bytestream) Size() (int64, error) {
 // Changes yields what the incremental changes in a copy of the database file, in
 // ascending order and without overlaps: laid over the copy, which is first cut or
 // grown with zeros to Size bytes, they make the database as it was at the end TN.
+// had is how many blocks the database had at the mark.
 //
-// That is what MUPIP RESTORE makes of the copy, byte for byte. No engine needs to
-// be there for it, and where the copy was read while a block was written does not
-// matter: every such block is in the incremental.
-func (s *Bytestream) Changes() iter.Seq2[catalog.Change, error] {
+// That is what MUPIP RESTORE makes of the copy, byte for byte but for what nobody
+// reads in a local map that was never used. No engine needs to be there for it,
+// and where the copy was read while a block was written does not matter: every
+// such block is in the incremental.
+func (s *Bytestream) Changes(had int64) iter.Seq2[catalog.Change, error] {
 	return func(yield func(catalog.Change, error) bool) {
 		h, err := s.Header()
 		if err != nil {
@@ -50,12 +53,62 @@ func (s *Bytestream) Changes() iter.Seq2[catalog.Change, error] {
 			}
 			offset += p.length
 		}
-		for b, err := range s.Blocks() {
+		for b, err := range s.withNewMaps(h, had) {
 			if !yield(catalog.Change{Offset: h.BlockOffset(b.Block), Data: b.Data}, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// withNewMaps yields what Blocks does and, in order with it, the local maps of
+// the blocks that the database got since the mark, as far as they are not in the
+// incremental.
+//
+// A local map that is changed for the first time while the backup is taken is in
+// none: as it was before it has no TN, which is less than the mark, and as it is
+// afterwards it is too new. It was seen, rarely. RESTORE makes all maps of new
+// blocks anew for the same reason, it seems.
+func (s *Bytestream) withNewMaps(h *Header, had int64) iter.Seq2[BlockChange, error] {
+	return func(yield func(BlockChange, error) bool) {
+		next := (max(had, 0) + mapBlocks - 1) / mapBlocks * mapBlocks
+		maps := func(upTo int64) bool {
+			for ; next < upTo; next += mapBlocks {
+				if !yield(BlockChange{next, s.newMap(h)}, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for b, err := range s.Blocks() {
+			if err == nil && !maps(b.Block) || !yield(b, err) || err != nil {
+				return
+			}
+			if b.Block == next {
+				next += mapBlocks
+			}
+		}
+		maps(s.TotalBlocks)
+	}
+}
+
+// newMap returns a local map of blocks that are all free and were never used, but
+// for the first, which is the map itself.
+func (s *Bytestream) newMap(h *Header) []byte {
+	b := make([]byte, s.BlockSize)
+	version := uint16(4)
+	if h.Format == FormatV6 {
+		version = 1
+	}
+	binary.LittleEndian.PutUint16(b, version)
+	b[3] = 0xff // the level of local maps
+	binary.LittleEndian.PutUint32(b[blockUsed:], mapUsed)
+	binary.LittleEndian.PutUint64(b[blockTN:], s.StartTN)
+	for i := 16; i < mapUsed; i++ {
+		b[i] = 0x55
+	}
+	b[16] = 0x54
+	return b
 }
 
 // restoredHeader returns the file header for the restored database: that of the
@@ -104,5 +157,5 @@ func (e *Engine) Overlay(_ context.Context, db catalog.Database, copied catalog.
 	if err != nil {
 		return nil, err
 	}
-	return &dbback.Overlay{Size: size, Changes: inc.Changes()}, nil
+	return &dbback.Overlay{Size: size, Changes: inc.Changes(e.blocks[db.Name])}, nil
 }

@@ -1,7 +1,6 @@
 package gtm
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +10,9 @@ import (
 	"datfs/dbback"
 )
 
-// overlay lays an incremental over a copy, in place.
-func overlay(t testing.TB, copyPath, incPath string) {
+// overlay lays an incremental over a copy, in place. At the mark the database had
+// so many blocks.
+func overlay(t testing.TB, copyPath, incPath string, had int64) {
 	t.Helper()
 	inc, err := os.Open(incPath)
 	if err != nil {
@@ -40,7 +40,7 @@ func overlay(t testing.TB, copyPath, incPath string) {
 		t.Fatal(err)
 	}
 	end := int64(0)
-	for c, err := range s.Changes() {
+	for c, err := range s.Changes(had) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,19 +58,7 @@ func overlay(t testing.TB, copyPath, incPath string) {
 // makes of it, and opens it with the engine as it is.
 func TestOverlay(t *testing.T) {
 	needEngine(t)
-	for _, tt := range []struct {
-		name  string
-		shape shape
-		mib   int
-	}{
-		{"8192", shape{}, 8},
-		{"two regions", shape{regions: 2}, 5},
-		{"512", shape{blockSize: 512, allocation: 10000}, 3},
-		{"32256", shape{blockSize: 32256, allocation: 300}, 5},
-		{"v6", shape{blockSize: 4096, create: "-v6"}, 5},
-		{"mm", shape{access: "MM", journal: "nobefore"}, 5},
-		{"growing", shape{allocation: 100}, 3},
-	} {
+	for _, tt := range kinds(2) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLive(t, tt.shape)
 			l.load(tt.mib)
@@ -82,6 +70,7 @@ func TestOverlay(t *testing.T) {
 			l.moved("DEFAULT", 200)
 			repo := newRepo(t)
 			info := l.backup(repo)
+			l.stop() // or they fill the disk
 			to := t.TempDir()
 			report, err := Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: to, NoJournals: true})
 			if err != nil {
@@ -93,7 +82,11 @@ func TestOverlay(t *testing.T) {
 			}
 			for _, d := range report.Databases {
 				file := filepath.Join(raw, d.Path)
-				overlay(t, file, filepath.Join(raw, string(catalog.SectionIncremental), incrementalName(d.Region)))
+				h, err := readHeaderFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				overlay(t, file, filepath.Join(raw, string(catalog.SectionIncremental), incrementalName(d.Region)), h.TotalBlocks)
 				compareRestored(t, file, d.Target)
 				if out, ok := l.integ(file); !ok {
 					t.Errorf("integ of the overlay: %s", out)
@@ -109,9 +102,76 @@ func TestOverlay(t *testing.T) {
 				copyFile(t, filepath.Join(stored, d.Path), d.Target)
 			}
 			l.check(report.Gbldir)
-			l.stop()
 		})
 	}
+}
+
+// TestOverlay_NewMaps compares where the incremental lacks local maps of blocks
+// that are new since the mark, which happens when they are changed for the first
+// time while it is taken.
+func TestOverlay_NewMaps(t *testing.T) {
+	for name, s := range map[string]shape{"v7": {}, "v6": {create: "-v6", blockSize: 4096}, "512": {blockSize: 512, allocation: 4000}} {
+		t.Run(name, func(t *testing.T) {
+			l := newLive(t, s)
+			l.load(1)
+			mark := l.tn("DEFAULT")
+			d := &restoredDB{}
+			d.Target, d.StartTN = filepath.Join(t.TempDir(), "t.dat"), mark
+			copyFile(t, filepath.Join(l.dir, "t.dat"), d.Target) // nobody writes
+			l.mupip("extend", "DEFAULT", "-blocks=3000")
+			l.m("set ^extended=1")
+			h, err := readHeaderFile(d.Target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inc := withoutMaps(t, l.incrementalFrom(mark), h.TotalBlocks)
+			laid := filepath.Join(t.TempDir(), "laid.dat")
+			copyFile(t, d.Target, laid)
+			overlay(t, laid, inc, h.TotalBlocks)
+			l.mupip("rundown", "-file", d.Target)
+			if err := prepare(d); err != nil {
+				t.Fatal(err)
+			}
+			l.mupip("restore", d.Target, inc)
+			compareRestored(t, laid, d.Target)
+			if out, ok := l.integ(laid); !ok {
+				t.Error(out)
+			}
+		})
+	}
+}
+
+// withoutMaps returns an incremental without the local maps from a block on.
+func withoutMaps(t testing.TB, path string, from int64) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := openBytes(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := recHeaderSize + s.BlockSize
+	out := b[:incHeaderSize:incHeaderSize]
+	dropped := 0
+	for _, r := range s.records {
+		if r.block >= from && r.block%mapBlocks == 0 {
+			dropped++
+			continue
+		}
+		out = append(out, b[r.at:][:step]...)
+	}
+	if dropped == 0 {
+		t.Fatal("there are none")
+	}
+	out = append(out, b[incHeaderSize+s.Records*step:]...)
+	out = append(out, make([]byte, len(b)-len(out))...) // MUPIP reads the same length
+	path = filepath.Join(t.TempDir(), "without.bck")
+	if err := os.WriteFile(path, out, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // compareRestored compares an overlay with the result of MUPIP RESTORE.
@@ -129,23 +189,27 @@ func compareRestored(t testing.TB, got, want string) {
 		t.Errorf("%s has %d bytes, MUPIP RESTORE makes %d", got, len(g), len(w))
 	}
 	n := min(len(g), len(w))
-	for i := 0; i < HeaderSize; i += 4 {
-		if !bytes.Equal(g[i:i+4], w[i:i+4]) {
-			t.Logf("header %d: %x, %x", i, g[i:i+4], w[i:i+4])
-		}
-	}
 	h, err := ParseHeader(g)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Of a local map that was never used nobody reads the third byte, which RESTORE
+	// leaves as its memory was, nor the TN.
+	for b := int64(0); b < h.TotalBlocks; b += mapBlocks {
+		at := h.BlockOffset(b)
+		if g[at+16] == 0x54 && w[at+16] == 0x54 {
+			w[at+2] = g[at+2]
+			copy(w[at+8:at+16], g[at+8:])
+		}
+	}
 	where := func(i int64) string {
 		if i < h.Start {
-			return fmt.Sprintf("master map, %d", i)
+			return fmt.Sprintf("header or master map, %d", i)
 		}
 		return fmt.Sprintf("block %d, byte %d", (i-h.Start)/h.BlockSize, (i-h.Start)%h.BlockSize)
 	}
 	bad := 0
-	for i := HeaderSize; i < n && bad < 10; i++ {
+	for i := 0; i < n && bad < 10; i++ {
 		if g[i] != w[i] {
 			t.Errorf("%s: %02x, MUPIP RESTORE makes %02x", where(int64(i)), g[i], w[i])
 			bad++

@@ -1,6 +1,7 @@
 package gtm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -61,18 +62,29 @@ func TestNegativeControls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.work = e.opts.Work // without Begin
-	mark, err := e.markRegion(t.Context(), "DEFAULT")
-	if err != nil {
+	if err := e.Begin(t.Context(), &dbback.Run{Set: catalog.SetName{Instance: "GTM", Name: "x"}, Transcript: func(string, string) {}}); err != nil {
 		t.Fatal(err)
 	}
+	defer e.End(context.Background(), false)
+	if _, err := e.List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mark := e.marks["DEFAULT"]
 	dirty := filepath.Join(t.TempDir(), "dirty.dat")
 	l.dirtyCopy(dirty)
 	late := l.tn("DEFAULT")
+	// A header that was written during the mark: later than the mark.
+	if err := editHeader(dirty, func(b []byte, h *Header) { setTN(b, h.Format, mark+3) }); err != nil {
+		t.Fatal(err)
+	}
 	good, bad := l.incrementalFrom(mark), l.incrementalFrom(late)
 
 	// try restores a copy of the dirty copy and says whether it is sound.
 	try := func(t *testing.T, tn uint64, incremental string) (out string, ok bool) {
+		t.Helper()
 		t.Helper()
 		d := &restoredDB{}
 		d.Target, d.StartTN = filepath.Join(t.TempDir(), "t.dat"), tn
@@ -230,6 +242,11 @@ func TestRestoreRefuses(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+	t.Run("to a path that MUPIP cannot have", func(t *testing.T) {
+		if _, err := restore(t, func(o *RestoreOptions) { o.To = filepath.Join(t.TempDir(), "a b") }); err == nil || !strings.Contains(err.Error(), `takes no ' '`) {
+			t.Errorf("%v", err)
+		}
+	})
 	t.Run("a region that is not in the set", func(t *testing.T) {
 		if _, err := restore(t, func(o *RestoreOptions) { o.Regions = []string{"BREG"} }); err == nil {
 			t.Error("no error")
@@ -244,6 +261,22 @@ func TestRestoreRefuses(t *testing.T) {
 		out, err := (&tools{dist: l.tools.dist, gbldir: report.Gbldir}).m(t.Context(), `write $view("GVFILE","DEFAULT")`)
 		if err == nil || !strings.Contains(out, "not-restored/default.dat") {
 			t.Errorf("%s, %v", out, err)
+		}
+	})
+	t.Run("cut off at once", func(t *testing.T) {
+		to := t.TempDir()
+		dist := brokenRestore(t, l.tools.dist)
+		if err := os.WriteFile(filepath.Join(dist, "mupip"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := restore(t, func(o *RestoreOptions) { o.To, o.Dist = to, dist }); err == nil {
+			t.Fatal("no error")
+		}
+		// Whoever looks at what there is does no harm to the original.
+		for _, name := range l.files("*.dat") {
+			if h, err := readHeaderFile(filepath.Join(to, name)); err != nil || h.InUse() {
+				t.Errorf("%+v, %v", h, err)
+			}
 		}
 	})
 	t.Run("again after it was cut off", func(t *testing.T) {
@@ -315,6 +348,38 @@ func TestQuiet(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestForeign lets somebody else take an incremental backup between mark and
+// incremental. In the second case MUPIP says that nothing changed, which is true
+// only since that backup.
+func TestForeign(t *testing.T) {
+	for name, after := range map[string]string{"written to afterwards": "set ^b=2", "not written to afterwards": ""} {
+		t.Run(name, func(t *testing.T) {
+			l := newLive(t, shape{})
+			l.m("set ^a=1")
+			e, err := New(Options{Gbldir: l.tools.gbldir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = dbback.Backup(t.Context(), newRepo(t), e, dbback.BackupOptions{Instance: "GTM", Step: func(step, _ string) {
+				if step != dbback.StepList {
+					return
+				}
+				l.m("set ^b=1")
+				l.mupip("backup", "-bytestream", "-since=bytestream", "-nonewjnlfiles", "DEFAULT", filepath.Join(t.TempDir(), "foreign.bck"))
+				if after != "" {
+					l.m(after)
+				}
+			}})
+			if _, ok := errors.AsType[*ForeignError](err); !ok {
+				t.Errorf("%v", err)
+			}
+			if left := l.files("datfs-*"); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
 	}
 }
 
@@ -436,6 +501,11 @@ func TestPreflight(t *testing.T) {
 	t.Run("work directory", func(t *testing.T) {
 		l := newLive(t, shape{})
 		find(t, Options{Gbldir: l.tools.gbldir, Work: filepath.Join(l.dir, "none")}, catalog.LevelFail, "cannot be written to")
+		comma := filepath.Join(l.dir, "a,b")
+		if err := os.Mkdir(comma, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		find(t, Options{Gbldir: l.tools.gbldir, Work: comma}, catalog.LevelFail, "MUPIP takes no ','")
 	})
 	t.Run("no region of that name", func(t *testing.T) {
 		l := newLive(t, shape{})

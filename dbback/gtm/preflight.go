@@ -107,11 +107,13 @@ func (e *Engine) workFinding() catalog.Finding {
 	f := catalog.Finding{Level: catalog.LevelOK, Check: "work directory", Text: dir + " can be written to"}
 	const writable = 2 // W_OK of access(2)
 	err := syscall.Access(dir, writable)
-	switch {
-	case err != nil:
-		f.Level, f.Text, f.Do = catalog.LevelFail, fmt.Sprintf("%s cannot be written to: %v", dir, err), "Name a directory with room for the incremental with --work-dir"
-	case strings.Contains(dir, ","):
-		f.Level, f.Text, f.Do = catalog.LevelFail, dir+" has a comma in its name, which MUPIP takes for the end of it", "Name another one with --work-dir"
+	if err != nil {
+		err = fmt.Errorf("%s cannot be written to: %w", dir, err)
+	} else {
+		err = checkPath(dir)
+	}
+	if err != nil {
+		f.Level, f.Text, f.Do = catalog.LevelFail, err.Error(), "Name a directory with room for the incremental with --work-dir"
 	}
 	return f
 }
@@ -122,7 +124,7 @@ func (e *Engine) Plan(run *dbback.Run, survey *dbback.Survey) []dbback.PlannedSt
 	var marks, files, incs []string
 	for _, db := range survey.Databases {
 		marks = append(marks,
-			"mumps -run %XCMD '"+peekCode(db.Name)+"'",
+			"mumps -run %XCMD '"+peekCode(db.Name, peekTN)+"'",
 			"mupip backup -bytestream -transaction=TN-1 -nonewjnlfiles -bkupdbjnl=disable "+db.Name+" "+filepath.Join(work, markerName(db.Name)))
 		files = append(files, db.Paths...)
 		incs = append(incs, filepath.Join(work, incrementalName(db.Name)))

@@ -130,6 +130,9 @@ func newRestorer(repo *catalog.Repository, opts RestoreOptions) (*restorer, erro
 		return nil, errors.Join(errors.New("no directory to restore to"), err)
 	}
 	opts.To = to
+	if err := checkPath(to); err != nil {
+		return nil, err
+	}
 	set, err := repo.OpenSet(opts.Set)
 	if err != nil {
 		return nil, err
@@ -172,6 +175,9 @@ func (r *restorer) plan() error {
 		d := &restoredDB{RestoredDatabase: RestoredDatabase{
 			Region: db.Name, Path: db.Paths[0], Target: filepath.Join(r.opts.To, filepath.Clean("/"+db.Paths[0])),
 		}}
+		if err := checkPath(d.Target); err != nil {
+			return err
+		}
 		start, serr := factTN(m, db.Name, factStartTN)
 		end, eerr := factTN(m, db.Name, factEndTN)
 		if err := errors.Join(serr, eerr); err != nil {

@@ -49,8 +49,3 @@ check	; mumps -run check^work : no transaction is half there
 	set id="" for  set id=$order(^blog(id)) quit:id=""  if $get(^Alog(id))'=^blog(id) set bad=bad+1 write "writer ",id," in one region only",!
 	write $select(bad:"CHECK FAILED",1:"CHECK OK"),!
 	quit
-grow	; mumps -run grow^work "ID PACE" : only new records, until ^stop
-	new id,seq
-	set id=+$piece($zcmdline," ",1)
-	for seq=1:1 quit:$data(^stop)  set ^grown(id,seq)=$justify("",300)
-	quit
