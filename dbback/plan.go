@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -19,6 +20,9 @@ import (
 // plan decides which files go where, and refuses what cannot be done before
 // anything is written.
 func (r *restorer) plan(set *catalog.Set, repoDir string) error {
+	if r.opts.Place != nil {
+		return r.planPlaced(set, repoDir)
+	}
 	if r.opts.To == "" {
 		return errors.New("no directory to restore to")
 	}
@@ -38,16 +42,11 @@ func (r *restorer) plan(set *catalog.Set, repoDir string) error {
 	if err != nil {
 		return err
 	}
-	var total int64
 	for _, i := range wanted {
-		j := &job{file: set.File(i), info: &r.info.Files[i]}
-		if err := r.place(j, resolve(repoDir)); err != nil {
+		if err := r.addJob(set, i, r.below(&r.info.Files[i]), repoDir); err != nil {
 			return err
 		}
-		r.jobs = append(r.jobs, j)
-		total += j.info.Size
 	}
-	r.opts.Progress.SetTotal(total)
 	r.dirs = make(map[string]catalog.DirInfo)
 	for _, d := range r.info.Dirs {
 		// The directory restored to is the user's, whatever "/" was like.
@@ -56,6 +55,45 @@ func (r *restorer) plan(set *catalog.Set, repoDir string) error {
 		}
 	}
 	return r.checkSpace()
+}
+
+// planPlaced plans a restore whose caller says where each file goes.
+func (r *restorer) planPlaced(set *catalog.Set, repoDir string) error {
+	for _, i := range slices.Sorted(maps.Keys(r.opts.Place)) {
+		target := r.opts.Place[i]
+		if i < 0 || i >= len(r.info.Files) {
+			return fmt.Errorf("the set has no file %d: %w", i, catalog.ErrNotFound)
+		}
+		if !filepath.IsAbs(target) {
+			return fmt.Errorf("%s is not an absolute path", target)
+		}
+		if err := r.addJob(set, i, filepath.Clean(target), repoDir); err != nil {
+			return err
+		}
+	}
+	return r.checkSpace()
+}
+
+// addJob adds the restore of the set's i-th file.
+func (r *restorer) addJob(set *catalog.Set, i int, target, repoDir string) error {
+	j := &job{file: set.File(i), info: &r.info.Files[i], target: target}
+	if err := r.place(j, resolve(repoDir)); err != nil {
+		return err
+	}
+	r.jobs = append(r.jobs, j)
+	r.opts.Progress.SetTotal(r.opts.Progress.Total() + j.info.Size)
+	return nil
+}
+
+// below returns where a file goes in a restore to a directory.
+func (r *restorer) below(f *catalog.FileInfo) string {
+	// Cleaned as an absolute path, so that no ".." of a damaged or forged set
+	// leads out of the directory.
+	path := filepath.Clean("/" + f.Path)
+	if f.Section != catalog.SectionDatabases && f.Section != catalog.SectionConsistent {
+		path = filepath.Join("/", string(f.Section), path)
+	}
+	return filepath.Join(r.opts.To, path)
 }
 
 // offered returns the indexes of the files that this restore is about: one form
@@ -81,15 +119,8 @@ func (r *restorer) offered() (out []int, err error) {
 	return out, nil
 }
 
-// place sets a job's target and looks at what is there now.
+// place looks at what is at a job's target now.
 func (r *restorer) place(j *job, repoDir string) error {
-	// Cleaned as an absolute path, so that no ".." of a damaged or forged set
-	// leads out of the directory.
-	below := filepath.Clean("/" + j.info.Path)
-	if s := j.info.Section; s != catalog.SectionDatabases && s != catalog.SectionConsistent {
-		below = filepath.Join("/", string(j.info.Section), below)
-	}
-	j.target = filepath.Join(r.opts.To, below)
 	if isInside(resolve(j.target), repoDir) {
 		return fmt.Errorf("%s lies inside the repository %s", j.target, repoDir)
 	}

@@ -147,8 +147,8 @@ func TestRestore_Refuses(t *testing.T) {
 	}
 }
 
-// TestRestorer_Place keeps a forged path below the directory restored to.
-func TestRestorer_Place(t *testing.T) {
+// TestRestorer_Below keeps a forged path below the directory restored to.
+func TestRestorer_Below(t *testing.T) {
 	to := t.TempDir()
 	tests := []struct {
 		section    catalog.Section
@@ -162,9 +162,8 @@ func TestRestorer_Place(t *testing.T) {
 	}
 	for _, tt := range tests {
 		r := &restorer{opts: RestoreOptions{To: to}}
-		j := &job{info: &catalog.FileInfo{Path: tt.path, Section: tt.section}}
-		if err := r.place(j, "/repo"); err != nil || j.target != to+tt.want || j.size != -1 {
-			t.Errorf("%s %q goes to %s, err = %v; want %s", tt.section, tt.path, j.target, err, tt.want)
+		if got := r.below(&catalog.FileInfo{Path: tt.path, Section: tt.section}); got != to+tt.want {
+			t.Errorf("%s %q goes to %s, want %s", tt.section, tt.path, got, tt.want)
 		}
 	}
 }

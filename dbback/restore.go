@@ -40,12 +40,24 @@ type RestoreOptions struct {
 	// *, **, ?, [] and {} work as in a shell.
 	Only []string
 
+	// Place, if not nil, says which files to restore and to where, instead of To,
+	// Section and Only: the absolute path of each by its index in the set's Files.
+	Place map[int]string
+
+	// Owner is who the restored files belong to, instead of who they belonged to
+	// when they were stored: on another machine numbers mean others. nil: the
+	// original's.
+	Owner *Owner
+
 	AllowIncomplete bool // restore what there is of a set that is not complete
 	DryRun          bool // compare and report, write nothing
 	Progress        *catalog.Progress
 
 	afterPiece func() // for tests
 }
+
+// An Owner is the user and the group that a file belongs to.
+type Owner struct{ UID, GID int }
 
 // A RestoreReport says what a restore did, or would do. Its JSON form is printed
 // by "restore --json"; field names are stable, sizes are in bytes.

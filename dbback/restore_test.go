@@ -159,3 +159,40 @@ func TestRestoreReport_JSON(t *testing.T) {
 		t.Errorf("got  %s, %v\nwant %s", got, err, want)
 	}
 }
+
+// TestRestore_Place restores some files to where the caller says, and for whom.
+func TestRestore_Place(t *testing.T) {
+	dir := t.TempDir()
+	one := put(t, filepath.Join(dir, "one"), noise(1, 100_000))
+	two := put(t, filepath.Join(dir, "two"), noise(2, 70_000))
+	repo := newRepo(t)
+	info := repo.backup(t, one, two)
+	at := func(path string) int {
+		return slices.IndexFunc(info.Files, func(f catalog.FileInfo) bool { return f.Path == path })
+	}
+	target := filepath.Join(t.TempDir(), "elsewhere")
+	owner := &Owner{UID: os.Getuid(), GID: os.Getgid()}
+	if os.Getuid() == 0 {
+		owner = &Owner{UID: 4711, GID: 4712}
+	}
+	report, err := Restore(t.Context(), repo.Repository, RestoreOptions{
+		Set: info.SetName(), Place: map[int]string{at(two): target}, Owner: owner,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameContent(t, target, two)
+	if st := stat(t, target); int(st.Uid) != owner.UID || int(st.Gid) != owner.GID {
+		t.Errorf("owner %d:%d, want %+v", st.Uid, st.Gid, owner)
+	}
+	if len(report.Files) != 1 || report.Files[0].Target != target {
+		t.Errorf("report %+v", report.Files)
+	}
+	for name, place := range map[string]map[int]string{
+		"no such file": {len(info.Files): target}, "a relative path": {0: "x"}, "in the repository": {0: filepath.Join(repo.Dir(), "x")},
+	} {
+		if _, err := Restore(t.Context(), repo.Repository, RestoreOptions{Set: info.SetName(), Place: place}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

@@ -291,7 +291,11 @@ func (t *target) pause(ctx context.Context) error {
 // durable, and only then removes the marker. The owner comes before the mode,
 // since changing it clears setuid; the time last, since all the rest changes it.
 func (r *restorer) finish(t *target) error {
-	r.tryOwner(t.target, t.f.Chown(int(t.info.UID), int(t.info.GID)))
+	owner := Owner{int(t.info.UID), int(t.info.GID)}
+	if r.opts.Owner != nil {
+		owner = *r.opts.Owner
+	}
+	r.tryOwner(t.target, t.f.Chown(owner.UID, owner.GID))
 	if err := t.f.Chmod(t.info.FileMode()); err != nil {
 		return err
 	}
