@@ -48,7 +48,7 @@ be what the database needs.
 			boolFlag("allow-incomplete", "restore also from a set that is not complete"),
 			jsonFlag(),
 		}, globalFlags(true, true)...),
-		Subcommands: []*cli.Command{restoreGTMCommand()},
+		Subcommands: []*cli.Command{restoreIrisCommand(), restoreGTMCommand()},
 		Action: func(c *cli.Context) error {
 			if err := checkArgs(c); err != nil { // not done for a command that has others below it
 				return err

@@ -74,17 +74,23 @@ func irisEngine(c *cli.Context) (dbback.Engine, string, error) {
 	if err := needFlag(c, "instance", "NAME"); err != nil {
 		return nil, "", err
 	}
+	e, err := openIris(c, c.String("instance"))
+	return e, c.String("instance"), err
+}
+
+// openIris returns the engine of an instance, as the flags say how it is reached.
+func openIris(c *cli.Context, instance string) (*iris.Engine, error) {
 	words, err := splitWords(c.String("command"))
 	if err != nil {
-		return nil, "", usageErrorf(c, "--command: %w", err)
+		return nil, usageErrorf(c, "--command: %w", err)
 	}
 	password, err := iris.ReadPassword(c.Path("password-file"))
 	if err != nil {
-		return nil, "", usageErrorf(c, "--password-file: %w", err)
+		return nil, usageErrorf(c, "--password-file: %w", err)
 	}
 	warnIfShared(c.App.ErrWriter, c.Path("password-file"))
 	e, err := iris.New(iris.Options{
-		Instance: c.String("instance"), Command: words,
+		Instance: instance, Command: words,
 		User: c.String("user"), Password: password,
 		WorkDir:          c.Path("work-dir"),
 		QuiesceTimeout:   timeLimit(c, "quiesce-timeout"),
@@ -94,11 +100,11 @@ func irisEngine(c *cli.Context) (dbback.Engine, string, error) {
 	})
 	switch {
 	case errors.Is(err, iris.ErrNoCommand):
-		return nil, "", withHint(err, "--command gives it, such as: --command 'docker exec -i CONTAINER iris session IRIS -U %SYS'")
+		return nil, withHint(err, "--command gives it, such as: --command 'docker exec -i CONTAINER iris session IRIS -U %SYS'")
 	case err != nil:
-		return nil, "", usageErrorf(c, "%w", err)
+		return nil, usageErrorf(c, "%w", err)
 	}
-	return e, c.String("instance"), nil
+	return e, nil
 }
 
 const irisCheckHelp = `check iris looks at an InterSystems IRIS or Caché instance as a backup does before

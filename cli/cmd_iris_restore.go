@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"datfs/catalog"
+	"datfs/dbback/iris"
+)
+
+func restoreIrisCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "iris",
+		Usage:     "bring databases of InterSystems IRIS or Caché back, ready for use",
+		ArgsUsage: "SET",
+		UsageText: `datfs [--repo DIR] restore iris SET --database NAME... --instance IRIS [options]
+datfs [--repo DIR] restore iris SET --all --instance IRIS --second-instance OTHER [options]
+datfs [--repo DIR] restore iris SET [--database NAME...] --to DIR --instance IRIS [options]`,
+		Description: restoreIrisHelp,
+		Flags: append(append(restoreIrisWhat(), irisRestoreConnect()...),
+			append([]cli.Flag{
+				boolFlag("dry-run", "change nothing: look at the instance, and print what would be done"),
+				boolFlag("yes", "do not ask before databases are overwritten", "y"),
+				boolFlag("anew", "begin again, do not go on with a restore that failed"),
+				boolFlag("other-host", "this machine has taken the place of the one that the set is of"),
+				jsonFlag(),
+			}, globalFlags(true, true)...)...),
+		Action: func(c *cli.Context) error {
+			if err := needFlag(c, "instance", "NAME"); err != nil {
+				return err
+			}
+			if _, err := restoreIrisOptions(c); err != nil {
+				return err
+			}
+			return withRepo(catalog.Shared, runRestoreIris)(c)
+		},
+	}
+}
+
+const restoreIrisHelp = `restore iris brings databases of a set of "datfs backup iris" back through the
+instance's own utilities, in one of three ways:
+
+   --database NAME    these databases, to where they were, into the running
+                      instance: dismount, copy (only blocks that differ), mount,
+                      incremental, journals, integrity check
+   --all              everything, with the instance down: a second instance of the
+                      machine (--second-instance) applies incremental and journals,
+                      then the instance is started without its old WIJ
+   --to DIR           below another directory, or with --redirect NAME=DIR to any
+                      other one: of this instance, or of another one
+
+It looks first, says what it is going to overwrite, and asks (or --yes). It stops at
+the first step that does not end as it must, and says in which state the databases
+are; the same command then goes on from there. A database that is not mounted for
+writing at the end, or that the integrity check finds damaged, is a failure.
+
+The journals are applied from the oldest file that the set requires: into the
+running instance up to its current one, otherwise as far as the set and the journal
+archive go. --until stops earlier, at the last file that was not written to after
+that time: the engine applies whole files only.
+
+Nobody may use the databases until it is done. "datfs runbook SET" prints the same
+steps for doing them by hand.
+
+   datfs restore iris IRIS/latest --database USER --instance IRIS --dry-run
+   datfs restore iris IRIS/latest --database USER --instance IRIS
+   datfs restore iris IRIS/latest --all --instance IRIS --second-instance IRISREST
+   datfs restore iris IRIS/latest --database USER --redirect USER=/iris/mgr/user2 --instance IRIS
+   datfs restore iris IRIS/latest --database USER --instance IRIS --until '2026-11-22 10:00'`
+
+// restoreIrisWhat are the flags that say what is restored, and to where: those of
+// the run-book too.
+func restoreIrisWhat() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "database", Usage: "the database `NAME`, or its directory; may be given several times"},
+		boolFlag("all", "all databases of the set"),
+		&cli.StringFlag{Name: "second-instance", Usage: "with --all: the instance `NAME` that applies incremental and journals"},
+		pathFlag("to", "restore below `DIR`, each database at its original path"),
+		&cli.StringSliceFlag{Name: "redirect", Usage: "restore the database NAME (or directory) to DIR: `NAME=DIR`"},
+		&cli.StringFlag{Name: "until", Usage: "apply journal files that end up to this `TIME`, such as '2026-11-22 14:30'"},
+		boolFlag("no-journals", "apply no journals: transactions that were open stay half done"),
+		boolFlag("define", "add what is restored elsewhere to the configuration"),
+	}
+}
+
+func irisRestoreConnect() []cli.Flag {
+	return append(irisConnectFlags(), timeFlag("backup-timeout", "for the incremental, the journals, the check", 12*time.Hour),
+		timeFlag("step-timeout", "for other statements", 2*time.Minute))
+}
+
+// restoreIrisOptions reads the flags of restoreIrisWhat.
+func restoreIrisOptions(c *cli.Context) (iris.RestoreOptions, error) {
+	opts := iris.RestoreOptions{
+		Databases: c.StringSlice("database"), Redirect: make(map[string]string),
+		NoJournals: c.Bool("no-journals"), Define: c.Bool("define"),
+	}
+	var err error
+	if opts.Until, err = parseTime(c.String("until")); err != nil {
+		return opts, usageErrorf(c, "--until: %w", err)
+	}
+	if to := c.Path("to"); to != "" {
+		if opts.To, err = catalog.AbsPath(to); err != nil {
+			return opts, err
+		}
+	}
+	for _, r := range c.StringSlice("redirect") {
+		name, dir, ok := strings.Cut(r, "=")
+		if !ok || name == "" || dir == "" {
+			return opts, usageErrorf(c, "--redirect %q is not of the form NAME=DIR", r)
+		}
+		if opts.Redirect[name], err = catalog.AbsPath(dir); err != nil {
+			return opts, err
+		}
+	}
+	elsewhere := opts.To != "" || len(opts.Redirect) > 0
+	switch {
+	case c.Bool("all") && len(opts.Databases) > 0:
+		return opts, usageErrorf(c, "--all does not go with --database")
+	case c.Bool("all") && !elsewhere:
+		opts.Everything, opts.Target = true, c.String("instance")
+	case c.Bool("define") && !elsewhere:
+		return opts, usageErrorf(c, "--define is for databases that are restored elsewhere, with --to or --redirect")
+	case !opts.Until.IsZero() && opts.NoJournals:
+		return opts, usageErrorf(c, "--no-journals does not go with --until")
+	}
+	return opts, nil
+}
+
+func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
+	name, err := resolve(repo, c.Args().First())
+	if err != nil {
+		return err
+	}
+	what, err := restoreIrisOptions(c)
+	if err != nil {
+		return err
+	}
+	session := c.String("instance")
+	switch {
+	case what.Everything && c.String("second-instance") == "":
+		return withHint(usageErrorf(c, "--second-instance NAME is missing: an instance cannot restore itself as a whole"),
+			"for some databases of a running instance give --database NAME; for other directories --to DIR")
+	case what.Everything:
+		session = c.String("second-instance")
+	case len(what.Databases) == 0 && what.To == "" && len(what.Redirect) == 0:
+		return usageErrorf(c, "say what to restore: --database NAME, --all, or --to DIR")
+	}
+	engine, err := openIris(c, session)
+	if err != nil {
+		return err
+	}
+	s := newScreen(c, "restore", inBytes)
+	opts := iris.RunOptions{
+		RestoreOptions: what, Progress: s.progress, Anew: c.Bool("anew"), OtherHost: c.Bool("other-host"), LookOnly: c.Bool("dry-run"),
+		Step: func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
+		Log:  func(format string, args ...any) { s.say("note: "+format, args...) },
+	}
+	var plan *iris.RestorePlan
+	opts.Confirm = func(p *iris.RestorePlan) error {
+		plan = p
+		s.stop()
+		return confirmRestore(c, p)
+	}
+	if c.Bool("dry-run") {
+		opts.Planned = func(p *iris.RestorePlan) { plan = p }
+	}
+	report, err := engine.Restore(c.Context, repo, name, opts)
+	s.stop()
+	if err == nil && c.Bool("dry-run") {
+		return printRestorePlan(c, plan)
+	}
+	return endRestoreIris(c, repo, name, plan, report, err)
+}
+
+// endRestoreIris says how a restore ended.
+func endRestoreIris(c *cli.Context, _ *catalog.Repository, name catalog.SetName, plan *iris.RestorePlan, report *iris.RestoreReport, err error) error {
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		if err := writeJSON(c.App.Writer, report); err != nil {
+			return err
+		}
+	} else {
+		printRestoreIris(c.App.Writer, plan, report)
+	}
+	if len(report.Notes) > 0 {
+		return warningErrorf("restore %s: done with %s", name, count(len(report.Notes), "note"))
+	}
+	return nil
+}
+
+// errNotConfirmed means that a person did not say yes.
+var errNotConfirmed = errors.New("not confirmed: nothing was changed")
+
+// confirmRestore says what is going to be overwritten, and asks.
+func confirmRestore(c *cli.Context, p *iris.RestorePlan) error {
+	w := c.App.ErrWriter
+	fmt.Fprintf(w, "%s is going to be restored:\n", p.Set.SetName())
+	for _, db := range p.Databases {
+		fmt.Fprintf(w, "  %s  %s\n", printable(db.Name), printable(db.To))
+	}
+	for _, line := range p.Overwrites() {
+		fmt.Fprintf(w, "%s\n", printable(line))
+	}
+	if text := p.UntilText(iris.English); text != "" {
+		fmt.Fprintln(w, text)
+	}
+	if c.Bool("yes") {
+		return nil
+	}
+	fmt.Fprint(w, "Nobody may use these databases until it is done. Go on? Type yes: ")
+	answer, err := bufio.NewReader(c.App.Reader).ReadString('\n')
+	if strings.TrimSpace(answer) == "yes" {
+		return nil
+	}
+	if err != nil {
+		fmt.Fprintln(w)
+		return withHint(errNotConfirmed, "--yes goes on without asking")
+	}
+	return errNotConfirmed
+}
+
+// printRestorePlan prints what a restore would do.
+func printRestorePlan(c *cli.Context, p *iris.RestorePlan) error {
+	for _, line := range p.Overwrites() {
+		fmt.Fprintf(c.App.ErrWriter, "%s\n", printable(line))
+	}
+	_, err := io.WriteString(c.App.Writer, p.RunBook(iris.English))
+	return err
+}
+
+func printRestoreIris(w io.Writer, p *iris.RestorePlan, r *iris.RestoreReport) {
+	t := newTable(w, column{title: "STEP"}, column{title: "BEGAN"}, column{"TOOK", true})
+	for _, s := range r.Steps {
+		t.AppendRow(row(s.Step, localTime(s.Began), took(s.Ended.Sub(s.Began).Round(time.Millisecond)).String()))
+	}
+	t.Render()
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", printable(n))
+	}
+	to := "without journals"
+	if !r.Reached.IsZero() {
+		to = "up to " + localTime(r.Reached) + ", the end of the journal file " + r.LastJournal
+	}
+	fmt.Fprintf(w, "restored %s of %s, %s, %s; the integrity check found nothing; %s in all\n",
+		count(len(r.Databases), "database"), r.Set, to, size(r.WrittenBytes)+" of "+size(r.Bytes)+" written", took(r.Ended.Sub(r.Began).Round(time.Second)))
+	if p != nil {
+		fmt.Fprintln(w, "next: take a backup soon; incremental backups by other means build on databases that are no more")
+	}
+}

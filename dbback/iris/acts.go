@@ -1,0 +1,303 @@
+package iris
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// An act is one thing that a step does. What a run-book shows of it and what is
+// run come from the same act.
+type act interface {
+	// show adds to a run-book what a person does instead.
+	show(b *book)
+	// run does it.
+	run(ctx context.Context, r *restoration) error
+}
+
+// A terminalAct is a session of the instance.
+type terminalAct struct {
+	name       string // for errors
+	statements []string
+	judge      func(r *restoration, a *answer) error
+	hours      bool // it may take that long
+}
+
+func (p *RestorePlan) terminal(name string, statements []string, judge func(*restoration, *answer) error) *terminalAct {
+	return &terminalAct{name: name, statements: statements, judge: judge}
+}
+
+func (t *terminalAct) long() *terminalAct { t.hours = true; return t }
+
+func (t *terminalAct) show(b *book) { b.terminal(t.statements) }
+
+func (t *terminalAct) run(ctx context.Context, r *restoration) error {
+	task := r.engine.statement(t.name, newScript(t.statements...))
+	if t.hours {
+		task.limit, task.patience = r.engine.opts.BackupTimeout, r.engine.opts.AbortTimeout
+	}
+	a, err := r.session(ctx, task)
+	if err != nil {
+		return err
+	}
+	return t.judge(r, a)
+}
+
+// A copyAct puts the dirty copies in their places: only blocks that differ are
+// written.
+type copyAct struct{ p *RestorePlan }
+
+func (c *copyAct) show(b *book) {
+	var lines []string
+	for _, db := range c.p.Databases {
+		if db.redirected {
+			lines = append(lines, b.newDir(db.To))
+		}
+		for _, i := range sortedKeys(db.Files) {
+			lines = append(lines, fmt.Sprintf(`rsync -aHAX --inplace "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
+			if db.redirected {
+				lines = append(lines, b.own(db.Files[i]))
+			}
+		}
+	}
+	b.shell(lines...)
+}
+
+func (c *copyAct) run(ctx context.Context, r *restoration) error {
+	place := make(map[int]string)
+	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: place, Progress: r.opts.Progress}
+	for _, db := range c.p.Databases {
+		for i, path := range db.Files {
+			place[i] = path
+		}
+		if db.redirected {
+			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
+				return err
+			}
+		}
+	}
+	if c.p.Way == WayElsewhere {
+		opts.Owner = &c.p.opts.owner.Owner
+	}
+	report, err := dbback.Restore(ctx, r.repo, opts)
+	if report != nil {
+		r.report.Bytes += report.Size
+		r.report.WrittenBytes += report.WrittenBytes
+		for _, w := range report.Warnings {
+			r.note("%s", w)
+		}
+	}
+	if err == nil {
+		r.state.Applied = false
+	}
+	return err
+}
+
+// An againAct does something only if an incremental was begun to be applied since
+// the copy: the second instance has the databases mounted then.
+type againAct struct{ act }
+
+func (c *againAct) show(*book) {}
+
+func (c *againAct) run(ctx context.Context, r *restoration) error {
+	if !r.state.Applied {
+		return nil
+	}
+	return c.act.run(ctx, r)
+}
+
+// A removeAct removes lock files that stayed behind: a database beside one of
+// another machine is mounted read-only (seen in the field). The database was
+// dismounted before, and nobody has it open.
+type removeAct struct{ paths []string }
+
+func (c *removeAct) show(b *book) {
+	b.shell("rm -f " + shellWords(c.paths))
+}
+
+func (c *removeAct) run(_ context.Context, r *restoration) error {
+	for _, path := range c.paths {
+		err := os.Remove(path)
+		if err == nil {
+			r.note("removed %s, which was left over", path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// An unusedAct makes sure that no process has the files open that are about to be
+// written.
+type unusedAct struct{ p *RestorePlan }
+
+func (c *unusedAct) paths() (out []string) {
+	for _, db := range c.p.Databases {
+		for _, i := range sortedKeys(db.Files) {
+			out = append(out, db.Files[i])
+		}
+	}
+	return out
+}
+
+func (c *unusedAct) show(b *book) {
+	if c.p.Way != WayElsewhere {
+		b.say("unused")
+		b.shell("fuser -v " + shellWords(c.paths()))
+	}
+}
+
+func (c *unusedAct) run(_ context.Context, _ *restoration) error {
+	users, err := openBy(c.paths())
+	if err != nil {
+		return err
+	}
+	if len(users) > 0 {
+		return fmt.Errorf("still in use: %s", strings.Join(users, "; "))
+	}
+	return nil
+}
+
+// An extractAct copies out of the set what the instance reads: its processes may
+// not be able to read a mount.
+type extractAct struct{ p *RestorePlan }
+
+func (c *extractAct) show(b *book) {
+	p := c.p
+	b.shell(b.newDir(p.Work))
+	b.shell(fmt.Sprintf(`cp "$SET"/incremental/%s %s/`, shellWord(p.Set.Method.Incrementals[0]), shellWord(p.Work)))
+	if !p.journals.none {
+		b.shell(b.newDir(p.journalDir()), fmt.Sprintf(`cp "$SET"/journals/* %s`, shellWord(p.journalDir())))
+		for _, j := range p.journals.files {
+			if j.set.Name != "" && j.set != p.Set.SetName() {
+				b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s %s`, shellWord(p.Set.Instance), shellWord(j.stored), shellWord(p.journalDir())))
+			}
+		}
+	}
+	b.shell(b.own(p.Work))
+}
+
+func (c *extractAct) run(ctx context.Context, r *restoration) error {
+	p := c.p
+	place := map[catalog.SetName]map[int]string{p.Set.SetName(): {}}
+	add := func(set catalog.SetName, file int, path string) {
+		if set.Name == "" {
+			return // it is the instance's, and stays where it is
+		}
+		if place[set] == nil {
+			place[set] = make(map[int]string)
+		}
+		place[set][file] = path
+	}
+	for i, f := range p.Set.Files {
+		if f.Section == catalog.SectionIncremental && f.Path == p.Set.Method.Incrementals[0] {
+			add(p.Set.SetName(), i, p.incremental())
+		}
+	}
+	if !p.journals.none {
+		if err := r.ownDir(filepath.Clean(p.journalDir())); err != nil {
+			return err
+		}
+		for _, j := range p.journals.files {
+			add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
+		}
+		if log := p.journals.log; log != nil {
+			add(log.set, log.file, filepath.Join(p.journalDir(), journalLogName))
+		}
+	}
+	for set, files := range place {
+		if len(files) == 0 {
+			continue
+		}
+		opts := dbback.RestoreOptions{Set: set, Place: files, Owner: &p.opts.owner.Owner, Progress: r.opts.Progress}
+		if _, err := dbback.Restore(ctx, r.repo, opts); err != nil {
+			return err
+		}
+		for _, path := range files { // whatever the backup's own mode was
+			if err := os.Chmod(path, 0o660); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A listAct writes the list of directories for ^DBREST, and a copy that stays.
+type listAct struct{ p *RestorePlan }
+
+func (c *listAct) show(b *book) {
+	b.file(c.p.listFile(), dirList(c.p.Databases))
+	b.shell(fmt.Sprintf("cp %s %s", shellWord(c.p.listFile()), shellWord(c.p.listKept())))
+}
+
+func (c *listAct) run(_ context.Context, r *restoration) error {
+	for _, path := range []string{c.p.listKept(), c.p.listFile()} {
+		if err := r.writeOwned(path, []byte(dirList(c.p.Databases))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A dropAct removes what a drill restored.
+type dropAct struct{ p *RestorePlan }
+
+func (c *dropAct) show(b *book) {
+	var files []string
+	for _, db := range c.p.Databases {
+		for _, i := range sortedKeys(db.Files) {
+			files = append(files, db.Files[i])
+		}
+	}
+	b.shell("rm " + shellWords(files))
+}
+
+func (c *dropAct) run(_ context.Context, r *restoration) error {
+	var failed []error
+	for _, db := range c.p.Databases {
+		for _, path := range db.Files {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				failed = append(failed, err)
+			}
+		}
+	}
+	failed = append(failed, (&removeAct{c.p.lockFiles()}).run(context.Background(), r))
+	r.removeMade()
+	return errors.Join(failed...)
+}
+
+func sortedKeys(m map[int]string) []int {
+	keys := make([]int, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// journalsApplied is the judge of the step "journals".
+func (r *restoration) journalsApplied(a *answer) error {
+	notes, err := judgeJournals(a, r.plan)
+	for _, n := range notes {
+		r.note("%s", n)
+	}
+	if err != nil {
+		return err
+	}
+	r.report.Reached = r.plan.journals.reaches
+	if m, ok := a.find("JLAST"); ok {
+		r.report.Reached, r.report.LastJournal = time.Now(), filepath.Base(m.value)
+	} else {
+		r.report.LastJournal = r.plan.journals.last
+	}
+	return nil
+}

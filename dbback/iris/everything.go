@@ -1,0 +1,281 @@
+package iris
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What only a restore of everything does. The order is that of the manual (Backup
+// and Restore, full system restore from a concurrent external backup): the
+// instance stays down, a second one applies incremental and journals, and then it
+// is started without automatic WIJ and journal recovery.
+
+// wijNames are what the write image journal is called.
+var wijNames = []string{"IRIS.WIJ", "CACHE.WIJ"}
+
+// asideSuffix is what a WIJ that was moved aside has at its end, before the time
+// of the set.
+const asideSuffix = ".datfs-"
+
+// A wijAct moves the write image journal of the instance aside: its blocks are of
+// the databases as they were, and would be written into the restored ones.
+type wijAct struct{ p *RestorePlan }
+
+// manager returns the manager directory of the instance that gets its databases
+// back, with a slash.
+func (p *RestorePlan) manager() string { return p.Set.Method.Facts[factManager] }
+
+// wijDir returns where the last run of the instance had its WIJ: the line
+// wijlast= of startup.last, or else where the set says that it was.
+func (p *RestorePlan) wijDir() string {
+	dir, known := settingsOf(filepath.Join(p.manager(), "startup.last"))["wijlast"]
+	switch {
+	case dir != "":
+		return dir
+	case known:
+		return p.manager() // empty: where it is by default
+	}
+	if dir := p.Set.Method.Facts["WIJ"]; dir != "" {
+		return dir
+	}
+	return p.manager()
+}
+
+func (p *RestorePlan) asideName(name string) string { return name + asideSuffix + p.Set.Name }
+
+func (c *wijAct) show(b *book) {
+	p := c.p
+	name := wijNames[0]
+	if p.cacheNames() {
+		name = wijNames[1]
+	}
+	dir := p.Set.Method.Facts["WIJ"]
+	if dir == "" {
+		dir = p.manager()
+	}
+	b.shell("grep wijlast= "+shellWord(filepath.Join(p.manager(), "startup.last")),
+		"WIJ="+shellWord(strings.TrimSuffix(dir, "/")),
+		fmt.Sprintf(`mv "$WIJ"/%s "$WIJ"/%s`, name, p.asideName(name)))
+}
+
+func (c *wijAct) run(_ context.Context, r *restoration) error {
+	dir := c.p.wijDir()
+	for _, name := range wijNames {
+		from, to := filepath.Join(dir, name), filepath.Join(dir, c.p.asideName(name))
+		if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		if _, err := os.Lstat(to); err == nil { // of a restore before this one: keep both
+			to += "-" + time.Now().UTC().Format("150405")
+		}
+		if err := os.Rename(from, to); err != nil {
+			return err
+		}
+		r.note("%s was moved to %s; remove it when the restored databases have proved good", from, to)
+	}
+	return nil
+}
+
+// A noLockAct makes sure that the second instance has let go of the databases.
+type noLockAct struct{ p *RestorePlan }
+
+func (c *noLockAct) show(b *book) { b.shell("ls " + shellWords(c.p.lockFiles())) }
+
+func (c *noLockAct) run(_ context.Context, _ *restoration) error {
+	for _, path := range c.p.lockFiles() {
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s is still there: the database is mounted somewhere", path)
+		}
+	}
+	return nil
+}
+
+// controlProgram starts and stops instances.
+func (p *RestorePlan) controlProgram() string {
+	if p.cacheNames() {
+		return "ccontrol"
+	}
+	return "iris"
+}
+
+// A startAct starts the instance without automatic WIJ and journal recovery: the
+// WIJ is aside, and EmergencyId starts it in what the manual calls maintenance
+// mode.
+type startAct struct{ p *RestorePlan }
+
+func (c *startAct) show(b *book) {
+	b.shell(fmt.Sprintf("%s start %s EmergencyId=%s", c.p.controlProgram(), shellWord(c.p.Target), "EMERGENCY,PASSWORD"))
+	b.say("sturecov", c.p.controlProgram(), shellWord(c.p.Target))
+}
+
+func (c *startAct) run(ctx context.Context, r *restoration) error {
+	status, err := r.status(ctx, c.p.Target)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(status, "running") {
+		return nil // by a run before this one, or by hand
+	}
+	// A user that exists for this start only. Its password is in an argument, as
+	// the product wants it, and worth nothing after that.
+	r.state.Emergency = [2]string{"datfs" + strings.ToLower(rand.Text()[:8]), rand.Text()[:16]}
+	if err := r.save(); err != nil {
+		return err
+	}
+	id := r.state.Emergency[0] + "," + r.state.Emergency[1]
+	if err := r.control(ctx, id, "start", c.p.Target, "EmergencyId="+id); err != nil {
+		return err
+	}
+	if status, err = r.status(ctx, c.p.Target); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(status, "running") {
+		r.state.Emergency = [2]string{} // of a start that came to nothing
+		return &ByHandError{Target: c.p.Target, Status: status}
+	}
+	return nil
+}
+
+// A ByHandError means that an instance which was started without WIJ and journal
+// recovery did not come up by itself. The manual says that this is the normal
+// case, and gives the steps: they are an operator's.
+type ByHandError struct{ Target, Status string }
+
+func (e *ByHandError) Error() string {
+	return fmt.Sprintf("%s did not come fully up by itself (it is: %s), which is usual after a restore: its databases are restored, the start has to be finished by hand with ^STURECOV, as the run-book says; then go on with this restore", e.Target, e.Status)
+}
+
+// A validateAct looks whether the instance has all its databases mounted for
+// writing.
+type validateAct struct{ p *RestorePlan }
+
+func (c *validateAct) show(b *book) { b.terminalOf(c.p.Target, stateStatements(c.p.dirs())) }
+
+func (c *validateAct) run(ctx context.Context, r *restoration) error {
+	user, password := r.state.Emergency[0], r.state.Emergency[1]
+	e, err := r.targetEngine(user, []byte(password))
+	if err != nil {
+		return err
+	}
+	return r.look(ctx, e, c.p.dirs())
+}
+
+// look asks an instance whether the databases are mounted for writing.
+func (r *restoration) look(ctx context.Context, e *Engine, dirs []string) error {
+	a, err := r.sessionOf(ctx, e, e.statement("asking for the state of the databases", newScript(stateStatements(dirs)...)))
+	if err != nil {
+		return err
+	}
+	return judgeWritable(a, dirs)
+}
+
+// A normalAct stops the instance and starts it as always.
+type normalAct struct{ p *RestorePlan }
+
+func (c *normalAct) show(b *book) {
+	b.shell(fmt.Sprintf("%s stop %s quietly", c.p.controlProgram(), shellWord(c.p.Target)),
+		fmt.Sprintf("%s start %s", c.p.controlProgram(), shellWord(c.p.Target)))
+	b.terminalOf(c.p.Target, stateStatements(c.p.dirs()))
+}
+
+func (c *normalAct) run(ctx context.Context, r *restoration) error {
+	for _, args := range [][]string{{"stop", c.p.Target, "quietly"}, {"start", c.p.Target}} {
+		if err := r.control(ctx, "", args...); err != nil {
+			return err
+		}
+	}
+	r.state.Emergency = [2]string{}
+	e, err := r.targetEngine(r.engine.opts.User, r.engine.opts.Password)
+	if err != nil {
+		return err
+	}
+	return r.look(ctx, e, c.p.dirs())
+}
+
+// control runs the command that starts and stops instances. secret is not kept
+// of what it says.
+func (r *restoration) control(ctx context.Context, secret string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.controlProgram(), args...)
+	cmd.Env = childEnv(os.Environ())
+	cmd.WaitDelay = r.engine.terminal.grace
+	// Into a file: what it starts lives on, and would keep a pipe open.
+	out, err := os.CreateTemp(r.plan.Work, "control-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = out.Close(); _ = os.Remove(out.Name()) }()
+	cmd.Stdout, cmd.Stderr = out, out
+	err = cmd.Run()
+	text, rerr := os.ReadFile(out.Name())
+	line := strings.Join(append([]string{r.controlProgram()}, args...), " ")
+	said := string(text)
+	if secret != "" {
+		line, said = strings.ReplaceAll(line, secret, scrubbed), strings.ReplaceAll(said, secret, scrubbed)
+	}
+	r.transcribe("$ " + line + "\n" + said + "\n")
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", line, err, lastLines(said))
+	}
+	return rerr
+}
+
+// startTimeout is how long a start or stop may take: a stop waits for processes,
+// a start for recovery.
+const startTimeout = 30 * time.Minute
+
+func (r *restoration) controlProgram() string {
+	if r.engine.control != "" {
+		return r.engine.control
+	}
+	return r.plan.controlProgram()
+}
+
+// status returns the status of an instance as "iris qlist" gives it, in lower case.
+func (r *restoration) status(ctx context.Context, instance string) (string, error) {
+	line, err := r.qlist(ctx, instance)
+	if err != nil {
+		return "", err
+	}
+	return strings.ToLower(line.status), nil
+}
+
+func (r *restoration) qlist(ctx context.Context, instance string) (instanceLine, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.controlProgram(), "qlist", instance)
+	cmd.Env = childEnv(os.Environ())
+	cmd.WaitDelay = r.engine.terminal.grace
+	text, err := cmd.CombinedOutput()
+	r.transcribe(fmt.Sprintf("$ %s\n%s\n", strings.Join(cmd.Args, " "), text))
+	line, found := parseQlist(string(text), instance)
+	if !found {
+		return line, fmt.Errorf("%s qlist does not know an instance %s (%s)", r.controlProgram(), instance, lastLines(string(text)+"\n"+errorText(err)))
+	}
+	return line, nil
+}
+
+// targetEngine returns what talks to the instance that gets its databases back.
+func (r *restoration) targetEngine(user string, password []byte) (*Engine, error) {
+	opts := r.engine.opts
+	opts.Instance, opts.User, opts.Password = r.plan.Target, user, password
+	opts.Command = slices.Clone(opts.Command)
+	for i, word := range opts.Command { // the same way in, to the other instance
+		if word == r.plan.Instance {
+			opts.Command[i] = r.plan.Target
+		}
+	}
+	return New(opts)
+}

@@ -1,0 +1,140 @@
+package iris
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"datfs/catalog"
+)
+
+// A journalPlan says which journal files a restore applies.
+type journalPlan struct {
+	none  bool
+	first string // name without the z of compression
+	last  string // the same; "": the instance's own current file
+
+	files []journalSource // of the repository, oldest first, up to last
+	log   *journalSource  // the newest journal.log of the repository; nil if there is none
+
+	// reaches is when the last file was written to last: the moment to which the
+	// databases come. The zero time: to the moment of the restore.
+	reaches time.Time
+	next    *journalSource // the file after the last one, which Until kept out
+}
+
+// A journalSource is a journal file of the repository.
+type journalSource struct {
+	name   string // without the z of compression
+	stored string // as it is called in the set
+	set    catalog.SetName
+	file   int       // index in the set's Files
+	wrote  time.Time // when it was written to last
+	origin string    // where it was
+	size   int64
+}
+
+// chooseJournals finds the journal files that a restore needs, and to where they
+// bring it.
+func (p *RestorePlan) chooseJournals() error {
+	if p.opts.NoJournals {
+		p.journals.none = true
+		return nil
+	}
+	r := p.Set.Method.Journal
+	if r == nil || r.Required == "" || len(r.Files) == 0 {
+		return refuse("the set %s has no journal files; to restore without them, which leaves open transactions as they are, say so", p.Set.SetName())
+	}
+	j := &p.journals
+	j.first = filepath.Base(plain(r.Required))
+	least := filepath.Base(plain(cmp.Or(r.Marker, r.Required))) // without it nothing is consistent
+	for _, name := range r.Files {
+		i := slices.IndexFunc(p.Set.Files, func(f catalog.FileInfo) bool {
+			return f.Section == catalog.SectionJournals && f.Path == name
+		})
+		if i < 0 {
+			return fmt.Errorf("the set does not have the journal file %s: %w", name, catalog.ErrNotFound)
+		}
+		j.files = append(j.files, sourceOf(p.Set, i))
+	}
+	if i := slices.IndexFunc(p.Set.Files, func(f catalog.FileInfo) bool {
+		return f.Section == catalog.SectionJournals && f.Path == journalLogName
+	}); i >= 0 {
+		log := sourceOf(p.Set, i)
+		j.log = &log
+	}
+	p.addLater()
+	return p.limit(least)
+}
+
+const journalLogName = "journal.log"
+
+func sourceOf(info *catalog.SetInfo, i int) journalSource {
+	f := &info.Files[i]
+	return journalSource{
+		name: filepath.Base(plain(f.Path)), stored: f.Path, set: info.SetName(), file: i, wrote: f.ModTime, origin: f.Origin, size: f.Size,
+	}
+}
+
+// addLater adds the files of the archive that follow the set's without a gap.
+func (p *RestorePlan) addLater() {
+	j := &p.journals
+	for _, a := range p.opts.Later {
+		s := journalSource{name: a.Name, stored: a.Stored, set: a.Set, file: a.File, wrote: a.ModTime, origin: a.Origin, size: a.Size}
+		if a.Name == journalLogName {
+			j.log = &s
+			continue
+		}
+		last, ok := parseJournalName(j.files[len(j.files)-1].name)
+		next, ok2 := parseJournalName(a.Name)
+		if !ok || !ok2 || next.prefix != last.prefix || next.compare(last) <= 0 {
+			continue
+		}
+		if !follows(last, next) {
+			break
+		}
+		j.files = append(j.files, s)
+	}
+}
+
+// follows returns whether no file can be missing between two, as far as names
+// tell: the next of the day, or the first of another day.
+func follows(a, b journalName) bool {
+	return b.day == a.day && b.count == a.count+1 || b.day > a.day && b.count == 1
+}
+
+// limit chooses the last file. Into a running instance, and with no other wish,
+// that is the instance's own current one.
+func (p *RestorePlan) limit(least string) error {
+	j := &p.journals
+	if p.opts.Until.IsZero() {
+		if p.Way != WayDatabases {
+			end := j.files[len(j.files)-1]
+			j.last, j.reaches = end.name, end.wrote
+		}
+		return nil
+	}
+	last := -1
+	for i, f := range j.files {
+		if !f.wrote.After(p.opts.Until) {
+			last = i
+		}
+	}
+	needed := slices.IndexFunc(j.files, func(f journalSource) bool { return f.name == least })
+	if last < needed || last < 0 {
+		return refuse("%s cannot be reached with %s: its databases are whole only at the end of the journal file %s, which was written to until %s; take an older set",
+			stamp(p.opts.Until), p.Set.SetName(), least, stamp(j.files[max(needed, 0)].wrote))
+	}
+	if last+1 < len(j.files) {
+		next := j.files[last+1]
+		j.next = &next
+	}
+	j.files = j.files[:last+1]
+	j.last, j.reaches = j.files[last].name, j.files[last].wrote
+	return nil
+}
+
+// stamp writes a time for people, in the local zone.
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }

@@ -1,0 +1,302 @@
+package iris
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"datfs/catalog"
+)
+
+// RunOptions says how [Engine.Restore] works.
+type RunOptions struct {
+	RestoreOptions
+
+	Progress  *catalog.Progress
+	Anew      bool // do not go on with a restore that failed, begin again
+	OtherHost bool // this machine has taken the place of the set's
+	LookOnly  bool // do the step "look", and nothing else
+
+	// Step is told of each step as it begins. nil is fine.
+	Step func(step, what string)
+	// Log is told of what is worth knowing while it happens. nil is fine.
+	Log func(format string, args ...any)
+	// Confirm is asked before anything is changed: an error ends the restore. nil
+	// is fine.
+	Confirm func(p *RestorePlan) error
+	// Planned is told of the plan before its first step. nil is fine.
+	Planned func(p *RestorePlan)
+}
+
+// A RestoreReport says what a restore did. Its JSON field names are stable; sizes
+// are in bytes.
+type RestoreReport struct {
+	Set       string    `json:"set"`
+	Way       Way       `json:"way"`
+	Instance  string    `json:"instance"`         // whose sessions were used
+	Target    string    `json:"target,omitempty"` // the instance that got its databases back, if it is another one
+	Began     time.Time `json:"began"`
+	Ended     time.Time `json:"ended"`
+	Databases []struct {
+		Name string `json:"name"`
+		To   string `json:"to"`
+	} `json:"databases"`
+	Steps        []DoneStep `json:"steps"`
+	Bytes        int64      `json:"bytes"`         // of the database files
+	WrittenBytes int64      `json:"written_bytes"` // of these: what differed
+
+	LastJournal string    `json:"last_journal,omitempty"`
+	Reached     time.Time `json:"reached,omitzero"` // the moment to which the journals brought the databases
+	Clean       bool      `json:"clean"`            // the integrity check ran to its end and found nothing
+	Damage      string    `json:"damage,omitempty"` // what it found
+	Notes       []string  `json:"notes,omitempty"`  // what is to be known
+
+	Transcript string `json:"-"` // what the instance was told and answered
+}
+
+// A DoneStep is a step of a restore that was taken.
+type DoneStep struct {
+	Step  string    `json:"step"`
+	Began time.Time `json:"began"`
+	Ended time.Time `json:"ended"`
+}
+
+// A RestoreError is the failure of a step of a restore.
+type RestoreError struct {
+	Set   string
+	Step  string
+	State string // in which state the databases are, a sentence
+	Again string // the step that the same restore, repeated, begins with
+	Work  string // where it keeps what it knows
+	Err   error
+}
+
+func (e *RestoreError) Error() string {
+	return fmt.Sprintf("restore %s: step %s: %v", e.Set, e.Step, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *RestoreError) Unwrap() error { return e.Err }
+
+// A restoration is one run of a restore.
+type restoration struct {
+	repo    *catalog.Repository
+	engine  *Engine
+	plan    *RestorePlan
+	opts    RunOptions
+	report  *RestoreReport
+	state   restoreState
+	version string   // of the instance with the sessions
+	made    []string // directories that were made, parents first
+
+	transcript strings.Builder
+}
+
+// Restore restores a set through this instance, step by step as the plan says. A
+// restore that failed is gone on with by the same call: its state is kept in the
+// work directory. The report is there with an error too, as far as it came.
+func (e *Engine) Restore(ctx context.Context, repo *catalog.Repository, set catalog.SetName, opts RunOptions) (*RestoreReport, error) {
+	r := &restoration{repo: repo, engine: e, opts: opts, report: &RestoreReport{Set: set.String(), Began: time.Now()}}
+	if r.opts.Log == nil {
+		r.opts.Log = func(string, ...any) {}
+	}
+	if r.opts.Step == nil {
+		r.opts.Step = func(string, string) {}
+	}
+	err := r.begin(ctx, set)
+	if err != nil {
+		return r.report, fmt.Errorf("restore %s: %w", set, err)
+	}
+	lock, err := e.takeLock()
+	if err != nil {
+		return r.report, fmt.Errorf("restore %s: lock of the instance: %w", set, err)
+	}
+	defer func() { _ = lock.Close() }()
+	err = r.steps(ctx)
+	r.report.Ended, r.report.Transcript = time.Now(), r.transcript.String()
+	return r.report, err
+}
+
+// begin finds out who the instance is, makes the plan, and reads what a run before
+// this one left.
+func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
+	s, err := r.repo.OpenSet(set)
+	if err != nil {
+		return err
+	}
+	info := s.Info()
+	if err := s.Close(); err != nil {
+		return err
+	}
+	r.opts.Instance = r.engine.opts.Instance
+	if _, err := PlanRestore(info, r.opts.RestoreOptions); err != nil {
+		return err // before a session is opened
+	}
+	if err := r.meet(ctx); err != nil {
+		return err
+	}
+	r.opts.manager = r.engine.mgr
+	r.opts.owner = ownerOf(r.engine.mgr)
+	if r.plan, err = PlanRestore(info, r.opts.RestoreOptions); err != nil {
+		return err
+	}
+	p := r.plan
+	r.report.Way, r.report.Instance = p.Way, p.Instance
+	if p.Target != p.Instance {
+		r.report.Target = p.Target
+	}
+	for _, db := range p.Databases {
+		r.report.Databases = append(r.report.Databases, struct {
+			Name string `json:"name"`
+			To   string `json:"to"`
+		}{db.Name, db.To})
+	}
+	if r.opts.Planned != nil {
+		r.opts.Planned(p)
+	}
+	if err := r.checkSame(); err != nil {
+		return err
+	}
+	return r.load()
+}
+
+// meet opens the first session: whose manager directory is it?
+func (r *restoration) meet(ctx context.Context) error {
+	a, err := r.session(ctx, r.engine.statement("asking who the instance is", newScript(managerStatement())))
+	if err != nil {
+		return err
+	}
+	m, err := a.need("ManagerDirectory", "MGR")
+	if err != nil {
+		return err
+	}
+	dir := strings.TrimSpace(m.value)
+	if !filepath.IsAbs(dir) || hasControl(dir) {
+		return fmt.Errorf("the manager directory %q is not the path of a directory", printable(dir))
+	}
+	r.engine.mgr = filepath.Clean(dir)
+	if ready, ok := a.find("READY"); ok {
+		r.version = strings.TrimSpace(printable(ready.value))
+	}
+	return makeDir(r.engine.workDir())
+}
+
+// steps takes the steps, from the one on that is to be taken next.
+func (r *restoration) steps(ctx context.Context) error {
+	from := 0
+	if r.state.Next != "" {
+		from = max(0, slices.IndexFunc(r.plan.steps, func(s restoreStep) bool { return s.name == r.state.Next }))
+	}
+	for i, step := range r.plan.steps {
+		if i < from && step.name != restLook {
+			continue
+		}
+		if step.name != restLook && r.opts.LookOnly {
+			break
+		}
+		began := time.Now()
+		if err := r.take(ctx, step); err != nil {
+			return r.failed(step, err)
+		}
+		r.report.Steps = append(r.report.Steps, DoneStep{step.name, began, time.Now()})
+		if step.name == restLook && r.opts.Confirm != nil && !r.opts.LookOnly {
+			if err := r.opts.Confirm(r.plan); err != nil {
+				return err
+			}
+		}
+	}
+	r.report.Clean = !r.opts.LookOnly
+	if r.opts.LookOnly {
+		return nil
+	}
+	return r.finish()
+}
+
+// take records a step and takes it. The step "look" changes nothing, and leaves
+// nothing behind.
+func (r *restoration) take(ctx context.Context, step restoreStep) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r.opts.Step(step.name, english("step."+step.name))
+	if step.name != restLook {
+		if err := r.ownDir(r.plan.Work); err != nil {
+			return err
+		}
+		r.state.Step, r.state.Next = step.name, step.again
+		r.state.Applied = r.state.Applied || step.name == restApply
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	for _, a := range step.acts {
+		if err := a.run(ctx, r); err != nil {
+			return err
+		}
+	}
+	r.state.Done = append(r.state.Done, step.name)
+	return nil
+}
+
+// failed says what the failure of a step means.
+func (r *restoration) failed(step restoreStep, err error) error {
+	if damage, ok := errors.AsType[*DamageError](err); ok {
+		r.report.Damage = damage.Error()
+	}
+	e := &RestoreError{Set: r.plan.Set.SetName().String(), Step: step.name, State: english("state." + step.name), Again: step.again, Work: r.plan.Work, Err: err}
+	if step.name == restLook {
+		e.Work = ""
+		if r.state.Step != "" {
+			e.State = english("state." + r.state.Step)
+		}
+		return e
+	}
+	return errors.Join(e, r.save())
+}
+
+// finish removes the work directory: what is worth keeping is in the report.
+func (r *restoration) finish() error {
+	return os.RemoveAll(r.plan.Work)
+}
+
+// done returns whether a step was taken in this run or in one before it.
+func (r *restoration) done(step string) bool { return slices.Contains(r.state.Done, step) }
+
+// session runs a session of the instance and keeps its transcript.
+func (r *restoration) session(ctx context.Context, t task) (*answer, error) {
+	return r.sessionOf(ctx, r.engine, t)
+}
+
+func (r *restoration) sessionOf(ctx context.Context, e *Engine, t task) (*answer, error) {
+	a, err := e.terminal.run(ctx, t)
+	text := a.transcript()
+	if err != nil {
+		text += fmt.Sprintf("(%v)\n\n", err)
+	}
+	r.transcribe(text)
+	return a, err
+}
+
+// transcribe keeps a text in the transcript.
+func (r *restoration) transcribe(text string) {
+	if r.transcript.Len() < maxTranscript {
+		r.transcript.WriteString(text)
+	}
+}
+
+// maxTranscript bounds the transcript, in bytes; one text more may be beyond it.
+const maxTranscript = 2 << 20
+
+// note keeps what is to be known of the restore, and tells of it.
+func (r *restoration) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(r.report.Notes, text) {
+		r.report.Notes = append(r.report.Notes, text)
+		r.opts.Log("%s", text)
+	}
+}

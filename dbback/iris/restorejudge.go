@@ -1,0 +1,264 @@
+package iris
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// numbered returns the values of the markers of a name by the directory they are
+// of. One that is missing is an error, and so is an error trap.
+func numbered(a *answer, what, name string, n int) ([][]string, error) {
+	if t := a.trap(name); t != nil {
+		t.What = what
+		return nil, t
+	}
+	out := make([][]string, n)
+	for _, m := range a.all(name) {
+		if i, err := strconv.Atoi(m.fields[0]); err == nil && i >= 0 && i < n {
+			out[i] = m.fields[1:]
+		}
+	}
+	for _, values := range out {
+		if len(values) == 0 {
+			return nil, explain(what, a.said, a.exit)
+		}
+	}
+	return out, nil
+}
+
+// A dbState is the state of a database as the instance gives it.
+type dbState struct {
+	known               bool
+	mounted, readOnly   bool
+	mirrored, encrypted bool
+	blockSize           int
+}
+
+// states reads what stateStatements ask.
+func states(a *answer, dirs []string) ([]dbState, error) {
+	values, err := numbered(a, "asking for the state of the databases", "ST", len(dirs))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]dbState, len(dirs))
+	for i, v := range values {
+		if len(v) < 5 {
+			continue // "none"
+		}
+		bs, _ := strconv.Atoi(v[4])
+		out[i] = dbState{known: true, mounted: v[0] == "1", readOnly: v[1] == "1", mirrored: v[2] == "1", encrypted: v[3] == "1", blockSize: bs}
+	}
+	return out, nil
+}
+
+// judgeDismount says whether all databases are dismounted.
+func judgeDismount(a *answer, dirs []string) error {
+	values, err := numbered(a, "dismounting", "DM", len(dirs))
+	if err != nil {
+		return err
+	}
+	for i, v := range values {
+		if v[0] != "1" && v[0] != "none" {
+			return &AnswerError{What: "Dismount of " + dirs[i], Answer: strings.Join(v, "|"), Why: "it may be in use"}
+		}
+	}
+	st, err := states(a, dirs)
+	if err != nil {
+		return err
+	}
+	for i, s := range st {
+		if s.mounted {
+			return fmt.Errorf("%s was dismounted, but the instance says that it is mounted: somebody may have used it; keep everybody out", dirs[i])
+		}
+	}
+	return nil
+}
+
+// judgeMount says whether all databases are mounted so that they can be written
+// to. One that is not is often so because of a lock file of another machine beside
+// it (seen in the field).
+func judgeMount(a *answer, dirs []string) error {
+	values, err := numbered(a, "mounting", "MT", len(dirs))
+	if err != nil {
+		return err
+	}
+	for i, v := range values {
+		if v[0] != "1" {
+			return &AnswerError{What: "Mount of " + dirs[i], Answer: printable(strings.Join(v, "|")), Why: "look in messages.log; owner and mode of the directory and the file must be the instance's"}
+		}
+	}
+	return judgeWritable(a, dirs)
+}
+
+// judgeWritable says whether all databases are mounted for writing.
+func judgeWritable(a *answer, dirs []string) error {
+	st, err := states(a, dirs)
+	if err != nil {
+		return err
+	}
+	for i, s := range st {
+		switch {
+		case s.known && !s.mounted:
+			return fmt.Errorf("%s is not mounted", dirs[i])
+		case s.readOnly:
+			return fmt.Errorf("%s is mounted read-only: dismount it, and see that no iris.lck is left in its directory and that the file can be written to", dirs[i])
+		}
+	}
+	return nil
+}
+
+// What EXTSELCT^DBREST returns (InterSystems manual, Unattended Restore Using
+// ^DBREST). The number of success is lost in every copy of the page that is
+// public: what is not negative is taken for it if the output agrees.
+var restCodes = map[string]string{
+	"-1": "it cannot open the incremental",
+	"-2": "the label of the incremental does not fit the instance's backup history",
+	"-3": "a backup or restore is in progress in the instance",
+	"-4": "it cannot read the list of directories",
+	"-5": "the journal option is invalid",
+	"-6": "the journal file is invalid",
+}
+
+var reMounted = regexp.MustCompile(`(?m)^\s+(\S.*?)\s+\.\.\. \((.+?)\)\s*$`)
+
+// judgeApply says whether an incremental was applied to all databases: the value
+// that is returned and what is printed must agree. The texts are those of runs
+// that InterSystems staff published.
+func judgeApply(a *answer, dbs []RestoredDatabase) error {
+	const what = "EXTSELCT^DBREST"
+	m, err := a.need(what, "REST")
+	if err != nil {
+		return err
+	}
+	value := strings.TrimSpace(m.value)
+	if n, err := strconv.Atoi(value); err != nil || n < 0 {
+		return &AnswerError{What: what, Answer: printable(value), Why: restCodes[value]}
+	}
+	text := strings.ReplaceAll(a.said, "\r", "")
+	state := make(map[string]string)
+	for _, m := range reMounted.FindAllStringSubmatch(text, -1) {
+		state[slashed(m[1])] = m[2]
+	}
+	var bad []string
+	for _, db := range dbs {
+		line := "***Restoring " + db.Directory
+		if db.redirected && db.To != db.Directory {
+			line += " to " + db.To
+		}
+		_, after, found := strings.Cut(text, line+" at ")
+		switch next, _, _ := strings.Cut(after, "***Restoring "); {
+		case !found:
+			bad = append(bad, "it says nothing of restoring "+db.Directory)
+		case !strings.Contains(next, " blocks restored in "):
+			bad = append(bad, "it says of no blocks that they were restored to "+db.To)
+		case state[db.To] == "":
+			bad = append(bad, "it does not say that it mounted "+db.To)
+		case state[db.To] != "Mounted":
+			bad = append(bad, db.To+" is "+printable(state[db.To]))
+		}
+	}
+	if len(bad) > 0 {
+		return &DisagreeError{What: what, With: bad}
+	}
+	return nil
+}
+
+// judgeJournals says whether the journals were applied. It returns what is to be
+// known of it, as sentences.
+func judgeJournals(a *answer, p *RestorePlan) (notes []string, err error) {
+	const what = "Journal.Restore"
+	for _, step := range []string{"JNEW", "JSET", "JLAST", "JLOC", "JSEL", "JRED", "JCHK", "JRUN"} {
+		if t := a.trap(step); t != nil {
+			t.What = what
+			return nil, t
+		}
+	}
+	for _, m := range a.all("JSEL") {
+		if len(m.fields) > 1 && m.fields[1] != "1" {
+			return nil, &AnswerError{What: "SelectUpdates", Answer: printable(m.value)}
+		}
+	}
+	check, err := a.need(what, "JCHK")
+	if err != nil {
+		return nil, err
+	}
+	if check.fields[0] != "1" {
+		return nil, &AnswerError{What: "CheckJournalIntegrity", Answer: printable(check.value), Why: "nothing was applied"}
+	}
+	run, err := a.need(what, "JRUN")
+	if err != nil {
+		return nil, err
+	}
+	if run.fields[0] != "1" {
+		return nil, &AnswerError{What: what, Answer: printable(run.value)}
+	}
+	if _, ok := a.find("JROLL"); !ok {
+		notes = append(notes, "this version could not be told to roll back open transactions (the property RollBack)")
+	}
+	updated, skipped := updatedList(a.said, "updated"), updatedList(a.said, "skipped")
+	for _, db := range p.Databases {
+		switch {
+		case updated[db.To]:
+		case skipped[db.To], db.redirected && skipped[db.Directory]:
+			return nil, fmt.Errorf("%s answered success, but skipped %s", what, db.To)
+		default:
+			notes = append(notes, fmt.Sprintf("the journals had no updates of %s", db.Name))
+		}
+	}
+	return notes, nil
+}
+
+var reNumbered = regexp.MustCompile(`^\s*\d+\.\s+(/.*?)\s*$`)
+
+// updatedList reads one of the lists at the end of a journal restore.
+func updatedList(text, kind string) map[string]bool {
+	out := make(map[string]bool)
+	_, rest, ok := strings.Cut(text, "The following databases have been "+kind+":")
+	if !ok {
+		return out
+	}
+	for line := range strings.Lines(rest) {
+		line = strings.TrimRight(line, "\r\n")
+		m := reNumbered.FindStringSubmatch(line)
+		switch {
+		case m != nil:
+			out[slashed(m[1])] = true
+		case strings.TrimSpace(line) != "":
+			return out
+		}
+	}
+	return out
+}
+
+// A DamageError means that the integrity check found errors in databases.
+type DamageError struct {
+	Directories []string
+	Said        string // the end of what it said
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("the integrity check found errors in %s: %s", strings.Join(e.Directories, ", "), e.Said)
+}
+
+// judgeCheck says whether the integrity check ran to its end in all databases and
+// found nothing. A status that is not OK is either errors found or a check that
+// did not complete: both are no proof of a sound database.
+func judgeCheck(a *answer, dirs []string) error {
+	values, err := numbered(a, "CheckList^Integrity", "INT", len(dirs))
+	if err != nil {
+		return err
+	}
+	damage := &DamageError{}
+	for i, v := range values {
+		if v[0] != "1" {
+			damage.Directories = append(damage.Directories, dirs[i])
+			damage.Said = lastLines(strings.Join(v[1:], "|"))
+		}
+	}
+	if len(damage.Directories) == 0 {
+		return nil
+	}
+	return damage
+}

@@ -1,0 +1,128 @@
+package iris
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"datfs/dbback"
+)
+
+// A restoreState is what a restore keeps in its work directory, so that it can be
+// gone on with.
+type restoreState struct {
+	Key       string    `json:"key"`       // what is restored to where: another restore is not gone on with
+	Step      string    `json:"step"`      // the one that was begun last
+	Next      string    `json:"next"`      // the one to begin with
+	Done      []string  `json:"done"`      // in this run and those before it
+	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
+	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
+	Time      time.Time `json:"time"`
+}
+
+func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "state.json") }
+
+// load reads the state of a run before this one.
+func (r *restoration) load() error {
+	key := shortSum(fmt.Sprint(r.plan.Set.SetName(), r.plan.Way, r.plan.dirs(), r.plan.journals.last, r.plan.journals.none))
+	r.state = restoreState{Key: key}
+	b, err := os.ReadFile(r.stateFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var s restoreState
+	if json.Unmarshal(b, &s) != nil || s.Key != key || r.opts.Anew {
+		return nil
+	}
+	r.state = s
+	if s.Next != "" {
+		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
+	}
+	return nil
+}
+
+// save keeps the state, durably.
+func (r *restoration) save() error {
+	r.state.Time = time.Now()
+	b, err := json.MarshalIndent(r.state, "", "  ")
+	if err != nil {
+		return err
+	}
+	name := r.stateFile()
+	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(name+".tmp", name)
+}
+
+// ownerOf returns who an instance's files belong to: the owner of its manager
+// directory.
+func ownerOf(mgr string) *owner {
+	var st syscall.Stat_t
+	if err := syscall.Stat(mgr, &st); err != nil {
+		return &owner{Owner: dbback.Owner{UID: os.Getuid(), GID: os.Getgid()}}
+	}
+	return &owner{Owner: dbback.Owner{UID: int(st.Uid), GID: int(st.Gid)}}
+}
+
+// ownDir makes a directory that the instance can write to, and those above it
+// that are missing.
+func (r *restoration) ownDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err == nil && !info.IsDir():
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := r.ownDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o770); err != nil {
+		return err
+	}
+	r.made = append(r.made, dir)
+	_ = os.Lchown(dir, r.plan.opts.owner.UID, r.plan.opts.owner.GID) // only root may; anybody else is the owner
+	return os.Chmod(dir, 0o770)
+}
+
+// writeOwned writes a file that the instance can read and remove.
+func (r *restoration) writeOwned(path string, content []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.WriteFile(path, content, 0o660); err != nil {
+		return err
+	}
+	_ = os.Lchown(path, r.plan.opts.owner.UID, r.plan.opts.owner.GID)
+	return os.Chmod(path, 0o660)
+}
+
+// removeMade removes the directories that a drill made for the databases, those
+// that are empty again.
+func (r *restoration) removeMade() {
+	top := r.plan.opts.To
+	for _, db := range r.plan.Databases {
+		for dir := filepath.Clean(db.To); top != "" && strings.HasPrefix(dir, slashed(top)); dir = filepath.Dir(dir) {
+			if os.Remove(dir) != nil {
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,314 @@
+package iris
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"datfs/catalog"
+)
+
+// RunBook returns the plan as a text for people, in Markdown: with the one command
+// of datfs, and by hand. lang is English or Japanese.
+func (p *RestorePlan) RunBook(lang string) string {
+	b := &book{lang: lang, p: p}
+	b.head()
+	b.way(2)
+	b.after()
+	return b.String()
+}
+
+// SetBook returns the run-book of a set as the mount shows it: all three ways.
+// setDir is the set's directory in the mount. It is "" if the set cannot be
+// restored.
+func SetBook(info *catalog.SetInfo, lang, setDir string) string {
+	var plans []*RestorePlan
+	for _, opts := range []RestoreOptions{
+		{SetDir: setDir, Databases: plainDatabases(info)},
+		{SetDir: setDir, Everything: true},
+		{SetDir: setDir, Databases: plainDatabases(info), To: "/restore"},
+	} {
+		if p, err := PlanRestore(info, opts); err == nil {
+			plans = append(plans, p)
+		}
+	}
+	if len(plans) == 0 {
+		return ""
+	}
+	b := &book{lang: lang, p: plans[0]}
+	b.head()
+	b.line("%s\n", say(lang, "ways"))
+	for _, p := range plans {
+		b.line("* %s", say(lang, "way."+string(p.Way)))
+	}
+	for _, p := range plans {
+		b.p = p
+		b.way(2)
+	}
+	b.after()
+	return b.String()
+}
+
+// plainDatabases returns the names of the databases that are not the instance's
+// own.
+func plainDatabases(info *catalog.SetInfo) (out []string) {
+	if info.Method == nil {
+		return nil
+	}
+	for _, db := range info.Method.Databases {
+		if !isSystem(db) {
+			out = append(out, db.Directory)
+		}
+	}
+	return out
+}
+
+// A book is a run-book that is being written.
+type book struct {
+	strings.Builder
+	lang string
+	p    *RestorePlan
+	step int
+}
+
+func (b *book) line(format string, args ...any) { fmt.Fprintf(b, format+"\n", args...) }
+
+func (b *book) say(key string, args ...any) { b.line("%s\n", say(b.lang, key, args...)) }
+
+// title is the beginning of a book: what the set is, and what is to be known of it.
+func (b *book) head() {
+	p, info := b.p, b.p.Set
+	b.line("# %s\n", say(b.lang, "title", info.SetName()))
+	b.say("generated")
+	b.say("unverified")
+	b.line("## %s\n", say(b.lang, "facts"))
+	b.line("| | |\n|---|---|")
+	fact := func(key, value string) {
+		if value != "" {
+			b.line("| %s | %s |", say(b.lang, "fact."+key), cell(value))
+		}
+	}
+	fact("product", info.Method.ProductVersion)
+	fact("host", info.Host)
+	fact("manager", p.manager())
+	fact("time", info.Time.Format("2006-01-02 15:04:05 UTC"))
+	fact("inc", strings.Join(info.Method.Incrementals, ", "))
+	if j := info.Method.Journal; j != nil {
+		fact("first", j.Required)
+		fact("offset", fmt.Sprintf("%d, %s", j.Offset, j.Marker))
+	}
+	b.line("")
+	b.say("dirty")
+	b.warnings(info)
+}
+
+// warnings say what is special about databases of the set.
+func (b *book) warnings(info *catalog.SetInfo) {
+	list := func(key string, is func(catalog.Database) bool) {
+		var found []catalog.Database
+		for _, db := range info.Method.Databases {
+			if is(db) {
+				found = append(found, db)
+			}
+		}
+		if len(found) > 0 {
+			b.say(key, names(found))
+		}
+	}
+	list("encrypted", func(db catalog.Database) bool { return db.Encrypted })
+	list("mirrored", func(db catalog.Database) bool { return db.Mirror != "" })
+	list("unjournaled", func(db catalog.Database) bool { return !db.Journaled })
+	if len(info.Problems) > 0 {
+		b.say("problems")
+		for _, problem := range info.Problems {
+			b.line("* %s", printable(problem.String()))
+		}
+		b.line("")
+	}
+}
+
+// way writes one way: the command, then its steps by hand.
+func (b *book) way(level int) {
+	p := b.p
+	mark := strings.Repeat("#", level)
+	b.line("\n%s %s\n", mark, say(b.lang, "way."+string(p.Way)))
+	switch p.Way {
+	case WayEverything:
+		b.say("why.everything")
+	default:
+		b.say("why."+string(p.Way), shellWord(p.Set.SetName().String()))
+	}
+	b.line("%s\n|---|---|---|---|", say(b.lang, "table"))
+	for i, db := range p.Databases {
+		b.line("| %d | %s | `%s` | `%s` |", i, cell(db.Name), cell(db.Directory), cell(db.To))
+	}
+	b.line("")
+	b.reach()
+	b.line("%s\n\n```sh\n%s\n```\n", say(b.lang, "command"), p.Command())
+	b.line("%s %s\n", say(b.lang, "byhand"), say(b.lang, "stop"))
+	b.line("%s\n\n```sh\nSET=%s\n```\n", say(b.lang, "setdir"), shellWord(p.setDir()))
+	for i, step := range p.steps {
+		b.line("%s# %d. %s\n", mark, i+1, say(b.lang, "step."+step.name))
+		b.say("why." + step.name)
+		for _, a := range step.acts {
+			a.show(b)
+		}
+		if _, ok := texts["expect."+step.name]; ok {
+			b.line("%s%s\n", say(b.lang, "expect"), say(b.lang, "expect."+step.name))
+		}
+		b.line("%s%s.\n", say(b.lang, "otherwise"), say(b.lang, "state."+step.name))
+	}
+}
+
+// reach says to which moment the journals bring the databases.
+func (b *book) reach() {
+	j := &b.p.journals
+	if j.none {
+		return
+	}
+	last, to := say(b.lang, "fact.current"), say(b.lang, "fact.now")
+	if j.last != "" {
+		last, to = j.last, stamp(j.reaches)
+	}
+	b.line("%s: %s; %s: %s; %s: %s\n", say(b.lang, "fact.first"), j.first, say(b.lang, "fact.last"), last, say(b.lang, "fact.reaches"), to)
+	if b.p.opts.Until.IsZero() {
+		return
+	}
+	b.line("%s", b.p.UntilText(b.lang))
+}
+
+// UntilText says which boundary of journal files is the nearest to the time that
+// was asked for; "" if none was.
+func (p *RestorePlan) UntilText(lang string) string {
+	j := &p.journals
+	if p.opts.Until.IsZero() || j.none {
+		return ""
+	}
+	s := say(lang, "until", stamp(p.opts.Until), j.last, stamp(j.reaches))
+	if j.next != nil {
+		s += " " + say(lang, "until.next", j.next.name, stamp(j.next.wrote))
+	}
+	return s
+}
+
+func (b *book) after() {
+	b.line("## %s\n", say(b.lang, "after"))
+	b.say("after.text")
+	b.say("after.wij")
+}
+
+// shell adds commands for a shell.
+func (b *book) shell(lines ...string) {
+	b.line("```sh\n%s\n```\n", strings.Join(lines, "\n"))
+}
+
+// terminal adds statements for a session of the plan's instance.
+func (b *book) terminal(statements []string) { b.terminalOf(b.p.Instance, statements) }
+
+func (b *book) terminalOf(instance string, statements []string) {
+	session := "iris session"
+	if b.p.cacheNames() {
+		session = "csession"
+	}
+	b.line("%s\n\n```\n%s\n```\n", say(b.lang, "terminal", session+" "+shellWord(instance)+" -U %SYS"), strings.Join(statements, "\n"))
+}
+
+// file adds a file that is to be written.
+func (b *book) file(path, content string) {
+	b.line("%s\n\n```sh\ncat > %s <<'END'\n%sEND\n```\n", say(b.lang, "file", path), shellWord(path), content)
+}
+
+// newDir returns the command that makes a directory which the instance can write
+// to.
+func (b *book) newDir(dir string) string {
+	return fmt.Sprintf("mkdir -p %s && chmod 770 %s", shellWord(strings.TrimSuffix(dir, "/")), shellWord(strings.TrimSuffix(dir, "/")))
+}
+
+// own returns the command that gives a file to the instance.
+func (b *book) own(path string) string {
+	facts := b.p.Set.Method.Facts
+	for _, product := range []string{"iris", "cache"} {
+		if user, group := facts["installation "+product+" user"], facts["installation "+product+" group"]; user != "" && group != "" {
+			return fmt.Sprintf("chown -R %s:%s %s", shellWord(user), shellWord(group), shellWord(path))
+		}
+	}
+	if i := slices.IndexFunc(b.p.Set.Files, func(f catalog.FileInfo) bool { return f.Section == catalog.SectionDatabases }); i >= 0 {
+		return fmt.Sprintf("chown -R %d:%d %s", b.p.Set.Files[i].UID, b.p.Set.Files[i].GID, shellWord(path))
+	}
+	return "chown -R OWNER:GROUP " + shellWord(path)
+}
+
+// setDir returns where the set is in a mount.
+func (p *RestorePlan) setDir() string {
+	if p.opts.SetDir != "" {
+		return p.opts.SetDir
+	}
+	return filepath.Join("/mnt/datfs/sets", p.Set.Instance, p.Set.Name)
+}
+
+// Command returns the command of datfs that does what the plan says.
+func (p *RestorePlan) Command() string {
+	words := []string{"datfs", "restore", "iris", shellWord(p.Set.SetName().String())}
+	switch p.Way {
+	case WayEverything:
+		words = append(words, "--all", "--instance", shellWord(p.Target), "--second-instance", shellWord(p.Instance))
+	default:
+		for _, db := range p.Databases {
+			words = append(words, "--database", shellWord(db.Name))
+			if db.redirected && p.opts.To == "" {
+				words = append(words, "--redirect", shellWord(db.Name+"="+db.To))
+			}
+		}
+		if p.opts.To != "" {
+			words = append(words, "--to", shellWord(p.opts.To))
+		}
+		words = append(words, "--instance", shellWord(p.Instance))
+	}
+	if !p.opts.Until.IsZero() {
+		words = append(words, "--until", shellWord(stamp(p.opts.Until)))
+	}
+	if p.journals.none {
+		words = append(words, "--no-journals")
+	}
+	if p.opts.Define {
+		words = append(words, "--define")
+	}
+	return strings.Join(words, " ")
+}
+
+// Statements returns all that the plan tells sessions, in order.
+func (p *RestorePlan) Statements() (out []string) {
+	for _, step := range p.steps {
+		for _, a := range step.acts {
+			if t, ok := a.(*terminalAct); ok {
+				out = append(out, t.statements...)
+			}
+		}
+	}
+	return out
+}
+
+// cell makes a text fit into a table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(printable(s))
+}
+
+// shellWord quotes s for a shell where it needs it.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%=", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func shellWords(words []string) string {
+	var out []string
+	for _, w := range words {
+		out = append(out, shellWord(w))
+	}
+	return strings.Join(out, " ")
+}
