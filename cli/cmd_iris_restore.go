@@ -162,24 +162,21 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 		Log:  func(format string, args ...any) { s.say("note: "+format, args...) },
 	}
 	var plan *iris.RestorePlan
-	opts.Confirm = func(p *iris.RestorePlan) error {
-		plan = p
+	opts.Planned = func(p *iris.RestorePlan) { plan = p }
+	opts.Confirm = func(p *iris.RestorePlan, next string) error {
 		s.stop()
-		return confirmRestore(c, p)
-	}
-	if c.Bool("dry-run") {
-		opts.Planned = func(p *iris.RestorePlan) { plan = p }
+		return confirmRestore(c, p, next)
 	}
 	report, err := engine.Restore(c.Context, repo, name, opts)
 	s.stop()
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)
 	}
-	return endRestoreIris(c, repo, name, plan, report, err)
+	return endRestoreIris(c, name, report, err)
 }
 
 // endRestoreIris says how a restore ended.
-func endRestoreIris(c *cli.Context, _ *catalog.Repository, name catalog.SetName, plan *iris.RestorePlan, report *iris.RestoreReport, err error) error {
+func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreReport, err error) error {
 	if err != nil {
 		return err
 	}
@@ -188,25 +185,37 @@ func endRestoreIris(c *cli.Context, _ *catalog.Repository, name catalog.SetName,
 			return err
 		}
 	} else {
-		printRestoreIris(c.App.Writer, plan, report)
+		printRestoreIris(c.App.Writer, report)
+		fmt.Fprintln(c.App.Writer, "next: take a backup soon; incremental backups by other means build on databases that are no more")
 	}
-	if len(report.Notes) > 0 {
-		return warningErrorf("restore %s: done with %s", name, count(len(report.Notes), "note"))
+	if len(report.Warnings) > 0 {
+		return warningErrorf("restore %s: done with %s", name, count(len(report.Warnings), "warning"))
 	}
 	return nil
+}
+
+// restoreHints says in which state a restore that failed left the databases, and
+// how to go on.
+func restoreHints(e *iris.RestoreError) []string {
+	lines := []string{e.State}
+	if e.Work == "" {
+		return lines
+	}
+	return append(lines, fmt.Sprintf("set right what is wrong, and run the same command again: it goes on with the step %s (--anew begins again)", e.Again),
+		fmt.Sprintf("what was said is in %s/transcript.txt; datfs runbook %s has the steps for doing them by hand", e.Work, e.Set))
 }
 
 // errNotConfirmed means that a person did not say yes.
 var errNotConfirmed = errors.New("not confirmed: nothing was changed")
 
 // confirmRestore says what is going to be overwritten, and asks.
-func confirmRestore(c *cli.Context, p *iris.RestorePlan) error {
+func confirmRestore(c *cli.Context, p *iris.RestorePlan, next string) error {
 	w := c.App.ErrWriter
 	fmt.Fprintf(w, "%s is going to be restored:\n", p.Set.SetName())
 	for _, db := range p.Databases {
 		fmt.Fprintf(w, "  %s  %s\n", printable(db.Name), printable(db.To))
 	}
-	for _, line := range p.Overwrites() {
+	for _, line := range p.Overwrites(next) {
 		fmt.Fprintf(w, "%s\n", printable(line))
 	}
 	if text := p.UntilText(iris.English); text != "" {
@@ -229,29 +238,33 @@ func confirmRestore(c *cli.Context, p *iris.RestorePlan) error {
 
 // printRestorePlan prints what a restore would do.
 func printRestorePlan(c *cli.Context, p *iris.RestorePlan) error {
-	for _, line := range p.Overwrites() {
+	for _, line := range p.Overwrites("") {
 		fmt.Fprintf(c.App.ErrWriter, "%s\n", printable(line))
 	}
 	_, err := io.WriteString(c.App.Writer, p.RunBook(iris.English))
 	return err
 }
 
-func printRestoreIris(w io.Writer, p *iris.RestorePlan, r *iris.RestoreReport) {
+func printRestoreIris(w io.Writer, r *iris.RestoreReport) {
 	t := newTable(w, column{title: "STEP"}, column{title: "BEGAN"}, column{"TOOK", true})
 	for _, s := range r.Steps {
 		t.AppendRow(row(s.Step, localTime(s.Began), took(s.Ended.Sub(s.Began).Round(time.Millisecond)).String()))
 	}
 	t.Render()
-	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", printable(n))
+	for _, text := range r.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", printable(text))
+	}
+	for _, text := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", printable(text))
 	}
 	to := "without journals"
 	if !r.Reached.IsZero() {
 		to = "up to " + localTime(r.Reached) + ", the end of the journal file " + r.LastJournal
 	}
-	fmt.Fprintf(w, "restored %s of %s, %s, %s; the integrity check found nothing; %s in all\n",
-		count(len(r.Databases), "database"), r.Set, to, size(r.WrittenBytes)+" of "+size(r.Bytes)+" written", took(r.Ended.Sub(r.Began).Round(time.Second)))
-	if p != nil {
-		fmt.Fprintln(w, "next: take a backup soon; incremental backups by other means build on databases that are no more")
+	wrote := ""
+	if r.Bytes > 0 {
+		wrote = fmt.Sprintf("%s of %s written, ", size(r.WrittenBytes), size(r.Bytes))
 	}
+	fmt.Fprintf(w, "restored %s of %s, %s; the integrity check found nothing; %s%s in all\n",
+		count(len(r.Databases), "database"), r.Set, to, wrote, took(r.Ended.Sub(r.Began).Round(time.Second)))
 }

@@ -39,7 +39,7 @@ var exits = []struct {
 	// damage of a repository, not the lack of one.
 	{exitFailure, "failed, or damage was found", is(catalog.ErrCorrupt)},
 	{exitWarnings, "done, but with warnings: the set is incomplete, something is missing", isWarning},
-	{exitUnfit, "the preflight found what would make the backup fail; nothing was done to the instance", isUnfit},
+	{exitUnfit, "the preflight found what would make the backup or the restore fail; nothing was done to the instance", isUnfit},
 	{exitNoRepository, "there is no repository", is(catalog.ErrNotRepository)},
 	{exitLocked, "the repository, or the instance in it, is locked by another process", isLocked},
 	{exitInterrupted, "interrupted; the repository is as good as before", is(context.Canceled)},
@@ -82,7 +82,7 @@ func isUnfit(err error) bool {
 		return true
 	}
 	_, ok := errors.AsType[*unfitError](err)
-	return ok
+	return ok || errors.Is(err, iris.ErrNoRestore)
 }
 
 // exitHelp is the end of the help.

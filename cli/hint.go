@@ -7,6 +7,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris"
 )
 
 // hints is the one table from errors to what to do next: the first row that
@@ -41,6 +42,9 @@ func hintsFor(err error) []string {
 	var lines []string
 	if step, ok := errors.AsType[*dbback.StepError](err); ok {
 		lines = stepHints(step)
+	}
+	if failed, ok := errors.AsType[*iris.RestoreError](err); ok {
+		lines = append(lines, restoreHints(failed)...)
 	}
 	for _, row := range hints {
 		if row.matches(err) {

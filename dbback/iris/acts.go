@@ -93,7 +93,7 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 		r.report.Bytes += report.Size
 		r.report.WrittenBytes += report.WrittenBytes
 		for _, w := range report.Warnings {
-			r.note("%s", w)
+			r.warn("%s", w)
 		}
 	}
 	if err == nil {
@@ -174,12 +174,12 @@ type extractAct struct{ p *RestorePlan }
 func (c *extractAct) show(b *book) {
 	p := c.p
 	b.shell(b.newDir(p.Work))
-	b.shell(fmt.Sprintf(`cp "$SET"/incremental/%s %s/`, shellWord(p.Set.Method.Incrementals[0]), shellWord(p.Work)))
+	b.shell(fmt.Sprintf(`cp "$SET"/incremental/%s "$WORK"/`, shellWord(p.Set.Method.Incrementals[0])))
 	if !p.journals.none {
-		b.shell(b.newDir(p.journalDir()), fmt.Sprintf(`cp "$SET"/journals/* %s`, shellWord(p.journalDir())))
+		b.shell(b.newDir(p.journalDir()), `cp "$SET"/journals/* "$WORK"/journals/`)
 		for _, j := range p.journals.files {
 			if j.set.Name != "" && j.set != p.Set.SetName() {
-				b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s %s`, shellWord(p.Set.Instance), shellWord(j.stored), shellWord(p.journalDir())))
+				b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s "$WORK"/journals/`, shellWord(p.Set.Instance), shellWord(j.stored)))
 			}
 		}
 	}
@@ -236,7 +236,7 @@ type listAct struct{ p *RestorePlan }
 
 func (c *listAct) show(b *book) {
 	b.file(c.p.listFile(), dirList(c.p.Databases))
-	b.shell(fmt.Sprintf("cp %s %s", shellWord(c.p.listFile()), shellWord(c.p.listKept())))
+	b.shell("cp " + b.work(c.p.listFile()) + " " + b.work(c.p.listKept()))
 }
 
 func (c *listAct) run(_ context.Context, r *restoration) error {
@@ -286,9 +286,12 @@ func sortedKeys(m map[int]string) []int {
 
 // journalsApplied is the judge of the step "journals".
 func (r *restoration) journalsApplied(a *answer) error {
-	notes, err := judgeJournals(a, r.plan)
+	notes, warnings, err := judgeJournals(a, r.plan)
 	for _, n := range notes {
 		r.note("%s", n)
+	}
+	for _, w := range warnings {
+		r.warn("%s", w)
 	}
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"datfs/catalog"
@@ -26,9 +27,9 @@ type RunOptions struct {
 	Step func(step, what string)
 	// Log is told of what is worth knowing while it happens. nil is fine.
 	Log func(format string, args ...any)
-	// Confirm is asked before anything is changed: an error ends the restore. nil
-	// is fine.
-	Confirm func(p *RestorePlan) error
+	// Confirm is asked before anything is changed: an error ends the restore. next
+	// is the first step that would be taken. nil is fine.
+	Confirm func(p *RestorePlan, next string) error
 	// Planned is told of the plan before its first step. nil is fine.
 	Planned func(p *RestorePlan)
 }
@@ -51,10 +52,11 @@ type RestoreReport struct {
 	WrittenBytes int64      `json:"written_bytes"` // of these: what differed
 
 	LastJournal string    `json:"last_journal,omitempty"`
-	Reached     time.Time `json:"reached,omitzero"` // the moment to which the journals brought the databases
-	Clean       bool      `json:"clean"`            // the integrity check ran to its end and found nothing
-	Damage      string    `json:"damage,omitempty"` // what it found
-	Notes       []string  `json:"notes,omitempty"`  // what is to be known
+	Reached     time.Time `json:"reached,omitzero"`   // the moment to which the journals brought the databases
+	Clean       bool      `json:"clean"`              // the integrity check ran to its end and found nothing
+	Damage      string    `json:"damage,omitempty"`   // what it found
+	Warnings    []string  `json:"warnings,omitempty"` // what is not as it should be
+	Notes       []string  `json:"notes,omitempty"`    // what else is worth knowing
 
 	Transcript string `json:"-"` // what the instance was told and answered
 }
@@ -201,11 +203,15 @@ func (r *restoration) steps(ctx context.Context) error {
 		}
 		began := time.Now()
 		if err := r.take(ctx, step); err != nil {
-			return r.failed(step, err)
+			err = r.failed(step, err)
+			if r.opts.Drill && step.name != restLook {
+				err = errors.Join(err, r.abandon(ctx))
+			}
+			return err
 		}
 		r.report.Steps = append(r.report.Steps, DoneStep{step.name, began, time.Now()})
 		if step.name == restLook && r.opts.Confirm != nil && !r.opts.LookOnly {
-			if err := r.opts.Confirm(r.plan); err != nil {
+			if err := r.opts.Confirm(r.plan, r.plan.steps[max(1, from)].name); err != nil {
 				return err
 			}
 		}
@@ -256,7 +262,37 @@ func (r *restoration) failed(step restoreStep, err error) error {
 		}
 		return e
 	}
-	return errors.Join(e, r.save())
+	return errors.Join(e, r.save(), r.keepTranscript())
+}
+
+// keepTranscript adds what was said to the transcript in the work directory.
+func (r *restoration) keepTranscript() error {
+	f, err := os.OpenFile(filepath.Join(r.plan.Work, "transcript.txt"), os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(r.transcript.String())
+	return errors.Join(err, f.Close())
+}
+
+// abandonTime is how long a drill that failed may take to clean up after itself.
+const abandonTime = 5 * time.Minute
+
+// abandon removes what a drill that failed has restored. There is nothing to go on
+// with: the next one begins anew.
+func (r *restoration) abandon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTime)
+	defer cancel()
+	var failed []error
+	for _, a := range r.plan.steps[len(r.plan.steps)-1].acts {
+		if err := a.run(ctx, r); err != nil {
+			failed = append(failed, fmt.Errorf("cleaning up after the drill: %w", err))
+		}
+	}
+	if len(failed) == 0 {
+		failed = append(failed, r.finish())
+	}
+	return errors.Join(failed...)
 }
 
 // finish removes the work directory: what is worth keeping is in the report.
@@ -292,11 +328,19 @@ func (r *restoration) transcribe(text string) {
 // maxTranscript bounds the transcript, in bytes; one text more may be beyond it.
 const maxTranscript = 2 << 20
 
-// note keeps what is to be known of the restore, and tells of it.
+// note keeps what is worth knowing of the restore, and tells of it.
 func (r *restoration) note(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if !slices.Contains(r.report.Notes, text) {
-		r.report.Notes = append(r.report.Notes, text)
-		r.opts.Log("%s", text)
+	keep(&r.report.Notes, r.opts.Log, fmt.Sprintf(format, args...))
+}
+
+// warn keeps what is not as it should be.
+func (r *restoration) warn(format string, args ...any) {
+	keep(&r.report.Warnings, r.opts.Log, fmt.Sprintf(format, args...))
+}
+
+func keep(list *[]string, log func(string, ...any), text string) {
+	if !slices.Contains(*list, text) {
+		*list = append(*list, text)
+		log("%s", text)
 	}
 }

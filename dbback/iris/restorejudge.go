@@ -165,49 +165,49 @@ func judgeApply(a *answer, dbs []RestoredDatabase) error {
 	return nil
 }
 
-// judgeJournals says whether the journals were applied. It returns what is to be
-// known of it, as sentences.
-func judgeJournals(a *answer, p *RestorePlan) (notes []string, err error) {
+// judgeJournals says whether the journals were applied. It returns what is worth
+// knowing and what is not as it should be, as sentences.
+func judgeJournals(a *answer, p *RestorePlan) (notes, warnings []string, err error) {
 	const what = "Journal.Restore"
 	for _, step := range []string{"JNEW", "JSET", "JLAST", "JLOC", "JSEL", "JRED", "JCHK", "JRUN"} {
 		if t := a.trap(step); t != nil {
 			t.What = what
-			return nil, t
+			return nil, nil, t
 		}
 	}
 	for _, m := range a.all("JSEL") {
 		if len(m.fields) > 1 && m.fields[1] != "1" {
-			return nil, &AnswerError{What: "SelectUpdates", Answer: printable(m.value)}
+			return nil, nil, &AnswerError{What: "SelectUpdates", Answer: printable(m.value)}
 		}
 	}
 	check, err := a.need(what, "JCHK")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if check.fields[0] != "1" {
-		return nil, &AnswerError{What: "CheckJournalIntegrity", Answer: printable(check.value), Why: "nothing was applied"}
+		return nil, nil, &AnswerError{What: "CheckJournalIntegrity", Answer: printable(check.value), Why: "nothing was applied"}
 	}
 	run, err := a.need(what, "JRUN")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if run.fields[0] != "1" {
-		return nil, &AnswerError{What: what, Answer: printable(run.value)}
+		return nil, nil, &AnswerError{What: what, Answer: printable(run.value)}
 	}
 	if _, ok := a.find("JROLL"); !ok {
-		notes = append(notes, "this version could not be told to roll back open transactions (the property RollBack)")
+		warnings = append(warnings, "this version could not be told to roll back open transactions (the property RollBack)")
 	}
 	updated, skipped := updatedList(a.said, "updated"), updatedList(a.said, "skipped")
 	for _, db := range p.Databases {
 		switch {
 		case updated[db.To]:
 		case skipped[db.To], db.redirected && skipped[db.Directory]:
-			return nil, fmt.Errorf("%s answered success, but skipped %s", what, db.To)
+			return nil, nil, fmt.Errorf("%s answered success, but skipped %s", what, db.To)
 		default:
 			notes = append(notes, fmt.Sprintf("the journals had no updates of %s", db.Name))
 		}
 	}
-	return notes, nil
+	return notes, warnings, nil
 }
 
 var reNumbered = regexp.MustCompile(`^\s*\d+\.\s+(/.*?)\s*$`)

@@ -69,9 +69,9 @@ func (r *restoration) mirrors(a *answer, st []dbState) error {
 		case s.mirrored && async && failover:
 			return refuse("the set was taken on an async member of a mirror, and this is a failover member: it can only be restored on async members, or as new databases")
 		case s.mirrored:
-			r.note("%s is mirrored: after the restore the instance should activate it and catch up by itself; look at its state in the mirror", db.Name)
+			r.warn("%s is mirrored: after the restore the instance should activate it and catch up by itself; look at its state in the mirror", db.Name)
 		case db.Mirror != "" && db.redirected:
-			r.note("%s is of a mirror (%s): on another system it must be activated in a mirror, or removed from it, before the incremental is applied", db.Name, db.Mirror)
+			r.warn("%s is of a mirror (%s): on another system it must be activated in a mirror, or removed from it, before the incremental is applied", db.Name, db.Mirror)
 		}
 	}
 	return nil

@@ -67,12 +67,18 @@ func plainDatabases(info *catalog.SetInfo) (out []string) {
 // A book is a run-book that is being written.
 type book struct {
 	strings.Builder
-	lang string
-	p    *RestorePlan
-	step int
+	lang     string
+	p        *RestorePlan
+	commands []string // for a shell, not written yet: those in a row make one block
 }
 
-func (b *book) line(format string, args ...any) { fmt.Fprintf(b, format+"\n", args...) }
+func (b *book) line(format string, args ...any) {
+	if commands := b.commands; len(commands) > 0 {
+		b.commands = nil
+		b.line("```sh\n%s\n```\n", strings.Join(commands, "\n"))
+	}
+	fmt.Fprintf(b, format+"\n", args...)
+}
 
 func (b *book) say(key string, args ...any) { b.line("%s\n", say(b.lang, key, args...)) }
 
@@ -147,7 +153,7 @@ func (b *book) way(level int) {
 	b.reach()
 	b.line("%s\n\n```sh\n%s\n```\n", say(b.lang, "command"), p.Command())
 	b.line("%s %s\n", say(b.lang, "byhand"), say(b.lang, "stop"))
-	b.line("%s\n\n```sh\nSET=%s\n```\n", say(b.lang, "setdir"), shellWord(p.setDir()))
+	b.line("%s\n\n```sh\nSET=%s\nWORK=%s\n```\n", say(b.lang, "setdir"), shellWord(p.setDir()), shellWord(p.Work))
 	for i, step := range p.steps {
 		b.line("%s# %d. %s\n", mark, i+1, say(b.lang, "step."+step.name))
 		b.say("why." + step.name)
@@ -199,8 +205,17 @@ func (b *book) after() {
 }
 
 // shell adds commands for a shell.
-func (b *book) shell(lines ...string) {
-	b.line("```sh\n%s\n```\n", strings.Join(lines, "\n"))
+func (b *book) shell(lines ...string) { b.commands = append(b.commands, lines...) }
+
+// work returns a path in the work directory as a word for the shell.
+func (b *book) work(path string) string {
+	if rest, ok := strings.CutPrefix(path, b.p.Work); ok {
+		if rest == "" {
+			return `"$WORK"`
+		}
+		return `"$WORK"` + shellWord(rest)
+	}
+	return shellWord(path)
 }
 
 // terminal adds statements for a session of the plan's instance.
@@ -216,13 +231,13 @@ func (b *book) terminalOf(instance string, statements []string) {
 
 // file adds a file that is to be written.
 func (b *book) file(path, content string) {
-	b.line("%s\n\n```sh\ncat > %s <<'END'\n%sEND\n```\n", say(b.lang, "file", path), shellWord(path), content)
+	b.line("%s\n\n```sh\ncat > %s <<'END'\n%sEND\n```\n", say(b.lang, "file"), b.work(path), content)
 }
 
 // newDir returns the command that makes a directory which the instance can write
 // to.
 func (b *book) newDir(dir string) string {
-	return fmt.Sprintf("mkdir -p %s && chmod 770 %s", shellWord(strings.TrimSuffix(dir, "/")), shellWord(strings.TrimSuffix(dir, "/")))
+	return "install -d -m 770 " + b.work(strings.TrimSuffix(dir, "/"))
 }
 
 // own returns the command that gives a file to the instance.
@@ -230,13 +245,13 @@ func (b *book) own(path string) string {
 	facts := b.p.Set.Method.Facts
 	for _, product := range []string{"iris", "cache"} {
 		if user, group := facts["installation "+product+" user"], facts["installation "+product+" group"]; user != "" && group != "" {
-			return fmt.Sprintf("chown -R %s:%s %s", shellWord(user), shellWord(group), shellWord(path))
+			return fmt.Sprintf("chown -R %s:%s %s", shellWord(user), shellWord(group), b.work(path))
 		}
 	}
 	if i := slices.IndexFunc(b.p.Set.Files, func(f catalog.FileInfo) bool { return f.Section == catalog.SectionDatabases }); i >= 0 {
-		return fmt.Sprintf("chown -R %d:%d %s", b.p.Set.Files[i].UID, b.p.Set.Files[i].GID, shellWord(path))
+		return fmt.Sprintf("chown -R %d:%d %s", b.p.Set.Files[i].UID, b.p.Set.Files[i].GID, b.work(path))
 	}
-	return "chown -R OWNER:GROUP " + shellWord(path)
+	return "chown -R OWNER:GROUP " + b.work(path)
 }
 
 // setDir returns where the set is in a mount.

@@ -80,7 +80,7 @@ type RestoredDatabase struct {
 }
 
 // ErrNoRestore means that what was asked for is not to be done.
-var ErrNoRestore = errors.New("this is not restored")
+var ErrNoRestore = errors.New("not restored")
 
 // refuse returns an error that says why something is not done.
 func refuse(format string, args ...any) error {
@@ -323,9 +323,15 @@ func (p *RestorePlan) dirs() (out []string) {
 	return out
 }
 
-// Overwrites returns what is going to be overwritten, and what becomes of files
-// that are there already, as lines for people.
-func (p *RestorePlan) Overwrites() (out []string) {
+// Overwrites returns the files that a restore which begins with the step next
+// overwrites, as lines for people.
+func (p *RestorePlan) Overwrites(next string) (out []string) {
+	at := func(name string) int {
+		return slices.IndexFunc(p.steps, func(s restoreStep) bool { return s.name == name })
+	}
+	if at(next) > at(restCopy) {
+		return nil
+	}
 	for _, db := range p.Databases {
 		for _, i := range sortedKeys(db.Files) {
 			path := db.Files[i]
