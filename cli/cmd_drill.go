@@ -39,7 +39,7 @@ originals are damaged; it makes the exit code 1, and shows in "datfs sets" too.
    datfs drill IRIS/latest --instance STAGE --database USER --to /big/drill
    0 5 * * 0  datfs --repo /backup/repo drill IRIS/latest --instance STAGE   (in a crontab)`,
 		Flags: append(append([]cli.Flag{
-			&cli.StringSliceFlag{Name: "database", Usage: "only the database `NAME`, or its directory; may be given several times"},
+			&cli.StringSliceFlag{Name: "database", Usage: "only the database `NAME`, or its directory"},
 			pathFlag("to", "restore below `DIR`; without it in a directory next to the repository"),
 			boolFlag("no-journals", "apply no journals"),
 			boolFlag("keep", "leave what was restored where it is, mounted"),

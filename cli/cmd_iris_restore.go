@@ -25,10 +25,10 @@ datfs [--repo DIR] restore iris SET [--database NAME...] --to DIR --instance IRI
 		Description: restoreIrisHelp,
 		Flags: append(append(restoreIrisWhat(), irisRestoreConnect()...),
 			append([]cli.Flag{
-				boolFlag("dry-run", "change nothing: look at the instance, and print what would be done"),
+				boolFlag("dry-run", "change nothing: look, and print the steps"),
 				boolFlag("yes", "do not ask before databases are overwritten", "y"),
 				boolFlag("anew", "begin again, do not go on with a restore that failed"),
-				boolFlag("other-host", "this machine has taken the place of the one that the set is of"),
+				boolFlag("other-host", "this machine replaces the one of the set"),
 				jsonFlag(),
 			}, globalFlags(true, true)...)...),
 		Action: func(c *cli.Context) error {
@@ -78,19 +78,19 @@ steps for doing them by hand.
 // the run-book too.
 func restoreIrisWhat() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "database", Usage: "the database `NAME`, or its directory; may be given several times"},
+		&cli.StringSliceFlag{Name: "database", Usage: "the database `NAME`, or its directory"},
 		boolFlag("all", "all databases of the set"),
-		&cli.StringFlag{Name: "second-instance", Usage: "with --all: the instance `NAME` that applies incremental and journals"},
+		&cli.StringFlag{Name: "second-instance", Usage: "with --all: `NAME` of the instance that helps"},
 		pathFlag("to", "restore below `DIR`, each database at its original path"),
 		&cli.StringSliceFlag{Name: "redirect", Usage: "restore the database NAME (or directory) to DIR: `NAME=DIR`"},
-		&cli.StringFlag{Name: "until", Usage: "apply journal files that end up to this `TIME`, such as '2026-11-22 14:30'"},
-		boolFlag("no-journals", "apply no journals: transactions that were open stay half done"),
-		boolFlag("define", "add what is restored elsewhere to the configuration"),
+		&cli.StringFlag{Name: "until", Usage: "apply the journal files that end before `TIME`"},
+		boolFlag("no-journals", "apply none: open transactions stay half done"),
+		boolFlag("define", "add it to the configuration, with --to, --redirect"),
 	}
 }
 
 func irisRestoreConnect() []cli.Flag {
-	return append(irisConnectFlags(), timeFlag("backup-timeout", "for the incremental, the journals, the check", 12*time.Hour),
+	return append(irisConnectFlags(), timeFlag("backup-timeout", "for long steps", 12*time.Hour),
 		timeFlag("step-timeout", "for other statements", 2*time.Minute))
 }
 

@@ -33,10 +33,10 @@ func irisProduct() product {
 func irisConnectFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "instance", Usage: "the instance's `NAME`, as \"iris list\" shows it"},
-		&cli.StringFlag{Name: "command", Usage: "`COMMAND` that opens a session, instead of \"iris session NAME -U %SYS\""},
+		&cli.StringFlag{Name: "command", Usage: "`COMMAND` that opens a session in %SYS"},
 		&cli.StringFlag{Name: "user", Usage: "sign on as `USER`, where the operating system does not do it"},
-		pathFlag("password-file", "`FILE` with the password in its first line; or set "+iris.PasswordEnv),
-		pathFlag("work-dir", "`DIR` for what the instance writes in a backup, instead of <manager>/Backup/datfs"),
+		pathFlag("password-file", "`FILE` with the password, or "+iris.PasswordEnv),
+		pathFlag("work-dir", "`DIR` for the instance's output; <manager>/Backup/datfs"),
 	}
 }
 

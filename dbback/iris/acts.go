@@ -184,6 +184,9 @@ func (c *extractAct) show(b *book) {
 		}
 	}
 	b.shell(b.own(p.Work))
+	if p.Way == WayEverything && !p.journals.none {
+		b.say("survived")
+	}
 }
 
 func (c *extractAct) run(ctx context.Context, r *restoration) error {
@@ -210,8 +213,18 @@ func (c *extractAct) run(ctx context.Context, r *restoration) error {
 		for _, j := range p.journals.files {
 			add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
 		}
-		if log := p.journals.log; log != nil {
-			add(log.set, log.file, filepath.Join(p.journalDir(), journalLogName))
+		log := p.journals.log
+		switch path := filepath.Join(p.journalDir(), journalLogName); {
+		case log != nil && log.local():
+			text, err := os.ReadFile(log.origin)
+			if err == nil {
+				err = r.writeOwned(path, text)
+			}
+			if err != nil {
+				return err
+			}
+		case log != nil:
+			add(log.set, log.file, path)
 		}
 	}
 	for set, files := range place {

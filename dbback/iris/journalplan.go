@@ -3,11 +3,13 @@ package iris
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"datfs/catalog"
+	"datfs/dbback"
 )
 
 // A journalPlan says which journal files a restore applies.
@@ -16,8 +18,8 @@ type journalPlan struct {
 	first string // name without the z of compression
 	last  string // the same; "": the instance's own current file
 
-	files []journalSource // of the repository, oldest first, up to last
-	log   *journalSource  // the newest journal.log of the repository; nil if there is none
+	files []journalSource // oldest first, up to last: of the repository, and of the instance itself
+	log   *journalSource  // the newest journal.log; nil if there is none
 
 	// reaches is when the last file was written to last: the moment to which the
 	// databases come. The zero time: to the moment of the restore.
@@ -25,14 +27,15 @@ type journalPlan struct {
 	next    *journalSource // the file after the last one, which Until kept out
 }
 
-// A journalSource is a journal file of the repository.
+// A journalSource is a journal file, of the repository or where the instance has
+// it.
 type journalSource struct {
-	name   string // without the z of compression
-	stored string // as it is called in the set
-	set    catalog.SetName
-	file   int       // index in the set's Files
-	wrote  time.Time // when it was written to last
-	origin string    // where it was
+	name   string          // without the z of compression
+	stored string          // as it is called in the set
+	set    catalog.SetName // the zero value: it is at origin
+	file   int             // index in the set's Files
+	wrote  time.Time       // when it was written to last
+	origin string          // where it was
 	size   int64
 }
 
@@ -81,7 +84,13 @@ func sourceOf(info *catalog.SetInfo, i int) journalSource {
 // addLater adds the files of the archive that follow the set's without a gap.
 func (p *RestorePlan) addLater() {
 	j := &p.journals
-	for _, a := range p.opts.Later {
+	later := slices.Clone(p.opts.Later)
+	slices.SortStableFunc(later, func(a, b dbback.ArchivedJournal) int {
+		x, _ := parseJournalName(a.Name) // what is none, such as journal.log, comes first
+		y, _ := parseJournalName(b.Name)
+		return x.compare(y)
+	})
+	for _, a := range later {
 		s := journalSource{name: a.Name, stored: a.Stored, set: a.Set, file: a.File, wrote: a.ModTime, origin: a.Origin, size: a.Size}
 		if a.Name == journalLogName {
 			j.log = &s
@@ -138,3 +147,50 @@ func (p *RestorePlan) limit(least string) error {
 
 // stamp writes a time for people, in the local zone.
 func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// local returns whether a journal file is used where the instance has it.
+func (s *journalSource) local() bool { return s.set.Name == "" }
+
+// locations returns the directories of the journal files that are used where the
+// instance has them, with a slash.
+func (j *journalPlan) locations() (out []string) {
+	for _, f := range j.files {
+		if dir := slashed(filepath.Dir(f.origin)); f.local() && !slices.Contains(out, dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// lastPath returns where the last file is, without the z of compression.
+func (p *RestorePlan) lastPath() string {
+	j := &p.journals
+	if end := j.files[len(j.files)-1]; end.local() {
+		return plain(end.origin)
+	}
+	return p.journalDir() + j.last
+}
+
+// localJournals returns the journal files in directories of this machine that an
+// instance closed after the last one of the set: all but the current one.
+func localJournals(info *catalog.SetInfo, dirs []string, current string) (out []dbback.ArchivedJournal) {
+	r := info.Method.Journal
+	if r == nil || len(r.Files) == 0 {
+		return nil
+	}
+	last, ok := parseJournalName(r.Files[len(r.Files)-1])
+	if !ok {
+		return nil
+	}
+	seen := make(map[string]bool)
+	for _, path := range listFiles(dirs) {
+		n, ok := parseJournalName(filepath.Base(path))
+		st, err := os.Stat(path)
+		if !ok || err != nil || n.prefix != last.prefix || n.compare(last) <= 0 || seen[n.String()] || plain(path) == plain(current) {
+			continue
+		}
+		seen[n.String()] = true
+		out = append(out, dbback.ArchivedJournal{Name: n.String(), Stored: filepath.Base(path), Size: st.Size(), ModTime: st.ModTime(), Origin: path})
+	}
+	return out
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"datfs/catalog"
+	"datfs/dbback"
 )
 
 // RunOptions says how [Engine.Restore] works.
@@ -144,6 +145,9 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	}
 	r.opts.manager = r.engine.mgr
 	r.opts.owner = ownerOf(r.engine.mgr)
+	if err := r.findJournals(ctx, info); err != nil {
+		return err
+	}
 	if r.plan, err = PlanRestore(info, r.opts.RestoreOptions); err != nil {
 		return err
 	}
@@ -165,6 +169,35 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 		return err
 	}
 	return r.load()
+}
+
+// findJournals adds the journal files that the instance itself still has to those
+// of the repository: for a restore that is to end before the current file, and for
+// one of everything, which goes as far as the files that survived.
+func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) error {
+	switch {
+	case r.opts.NoJournals || info.Method.Journal == nil:
+	case r.opts.Everything:
+		var dirs []string
+		for i, f := range info.Files {
+			if f.Section == catalog.SectionJournals && f.Origin != "" && f.Path != journalLogName {
+				dirs = append(dirs, filepath.Dir(info.Files[i].Origin))
+			}
+		}
+		r.opts.Later = append(r.opts.Later, localJournals(info, dirs, "")...)
+		path := filepath.Join(info.Method.Facts[factManager], journalLogName)
+		if st, err := os.Stat(path); err == nil && st.Size() > 0 {
+			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{Name: journalLogName, Stored: journalLogName, Origin: path})
+		}
+	case !r.opts.Until.IsZero() && r.opts.To == "" && len(r.opts.Redirect) == 0:
+		a, err := r.session(ctx, r.engine.statement("asking for the journal files", newScript(journalStatement())))
+		if err != nil {
+			return err
+		}
+		current, dirs := journalPlaces(a)
+		r.opts.Later = append(r.opts.Later, localJournals(info, dirs, current)...)
+	}
+	return nil
 }
 
 // meet opens the first session: whose manager directory is it?

@@ -113,11 +113,12 @@ func (p *RestorePlan) journalStatements() []string {
 	case p.Way == WayDatabases:
 		set("LastFile", j.last)
 	default:
-		set("LastFile", dir+j.last)
+		set("LastFile", p.lastPath())
 	}
-	out = append(out,
-		trapped("JROLL", `if $get(ok) { set j.RollBack=1 write !,"@@JROLL|1",! }`),
-		only("JLOC", fmt.Sprintf(`do j.UseJournalLocation(%s) set ok=1 write !,"@@JLOC|1",!`, quote(dir))))
+	out = append(out, trapped("JROLL", `if $get(ok) { set j.RollBack=1 write !,"@@JROLL|1",! }`))
+	for _, dir := range append([]string{dir}, j.locations()...) {
+		out = append(out, only("JLOC", fmt.Sprintf(`do j.UseJournalLocation(%s) set ok=1 write !,"@@JLOC|1",!`, quote(dir))))
+	}
 	for i, db := range p.Databases {
 		out = append(out, only("JSEL", fmt.Sprintf(`set sc=j.SelectUpdates(%s),ok=$system.Status.IsOK(sc) write !,"@@JSEL|%d|",ok,"|",$system.Status.GetErrorText(sc),!`, quote(db.Directory), i)))
 		if db.redirected {

@@ -30,7 +30,8 @@ func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "st
 
 // load reads the state of a run before this one.
 func (r *restoration) load() error {
-	key := shortSum(fmt.Sprint(r.plan.Set.SetName(), r.plan.Way, r.plan.dirs(), r.plan.journals.last, r.plan.journals.none))
+	p := r.plan
+	key := shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill))
 	r.state = restoreState{Key: key}
 	b, err := os.ReadFile(r.stateFile())
 	if errors.Is(err, fs.ErrNotExist) {
