@@ -43,7 +43,7 @@ const (
 	MaxNote = 4 << 20
 
 	maxNoteKind   = 32
-	noteTempEnd   = ".tmp" // as disk.replace has it
+	noteTempEnd   = ".tmp"                                                        // as disk.replace has it
 	noteLineFixed = len(noteMagic + "1  2026-11-23T10:04:00Z 0123456789abcdef\n") // without the kind
 )
 
