@@ -105,7 +105,8 @@ const irisCheckHelp = `check iris looks at an InterSystems IRIS or Caché instan
 it begins: can a session be opened, with the privileges that are needed? Which
 databases would be backed up, and are they mounted? Are journals on, and would they
 be purged too soon? Can the files be read? With --repo or DATFS_REPO it looks at the
-repository too. It changes nothing but that it makes --work-dir if that is missing.
+repository too, also whether sets were ever validated: restored to another instance
+and checked. It changes nothing but that it makes --work-dir if that is missing.
 
 It prints a line for each thing that it looked at, the worst last:
 
