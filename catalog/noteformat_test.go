@@ -106,8 +106,13 @@ func TestNoteName(t *testing.T) {
 		}
 	}
 	for _, bad := range []noteName{
-		{noteTime, "", 1, "md"}, {noteTime, "../x", 1, "md"}, {noteTime, "x2", 1, "md"}, {noteTime, "x", 1, ""}, {noteTime, "x", 1, ".md"},
-		{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "x", 1, "md"}, {time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), "x", 1, "md"},
+		{noteTime, "", 1, "md"},
+		{noteTime, "../x", 1, "md"},
+		{noteTime, "x2", 1, "md"},
+		{noteTime, "x", 1, ""},
+		{noteTime, "x", 1, ".md"},
+		{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "x", 1, "md"},
+		{time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), "x", 1, "md"},
 	} {
 		if bad.check() == nil {
 			t.Errorf("%v can be given", bad)

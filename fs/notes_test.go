@@ -122,8 +122,11 @@ func TestMount_Documents(t *testing.T) {
 	documents := func(set *catalog.SetInfo, dir string) []Document {
 		asked <- set.SetName().String()
 		return []Document{
-			{"RESTORE.md", []byte("# " + set.Name + " in " + dir + "\n")}, {"empty", nil},
-			{"set.json", []byte("taken")}, {"../x", []byte("hostile")}, {"databases", []byte("taken")},
+			{"RESTORE.md", []byte("# " + set.Name + " in " + dir + "\n")},
+			{"empty", nil},
+			{"set.json", []byte("taken")},
+			{"../x", []byte("hostile")},
+			{"databases", []byte("taken")},
 		}
 	}
 	dir, _ := mounted(t, repo, Options{Documents: documents})
