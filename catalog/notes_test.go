@@ -258,6 +258,17 @@ func TestNotes_Damage(t *testing.T) {
 		t.Error("brought back, it is not as before")
 	}
 
+	dir := r.disk.path(notesDir(set))
+	if err := errors.Join(os.Rename(dir, dir+"-away"), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if got := damageOf(t, r); len(got) != 1 || !strings.Contains(got[0], "list its notes: ") || listed(t, r, set).Notes != nil {
+		t.Errorf("verify without the directory: %q", got)
+	}
+	if err := errors.Join(os.Remove(dir), os.Rename(dir+"-away", dir)); err != nil {
+		t.Fatal(err)
+	}
+
 	strange := strings.Replace(name, "validated.json", "validated-3.jsoN", 1)
 	if err := os.Rename(name, strange); err != nil {
 		t.Fatal(err)
@@ -329,7 +340,7 @@ sync sets/PROD/TIME.notes
 					t.Errorf("body = %q, %v", body, err)
 				}
 			}
-			addNote(t, r, set, "drill", "again")
+			addNote(t, r, set, "again", "of another name, and so of another temporary one")
 			if got := listed(t, r, set).Notes; len(got) != len(notes)+1 {
 				t.Errorf("notes after one more = %+v", got)
 			}

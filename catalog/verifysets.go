@@ -21,9 +21,7 @@ func (v *verifier) sets(ctx context.Context, only []SetName) error {
 	for _, d := range damaged {
 		if chosen(d.name) {
 			v.report(Damage{Set: d.name, Err: d.err})
-			if err := v.notes(d.name); err != nil {
-				return err
-			}
+			v.notes(d.name)
 		}
 	}
 	for _, info := range sets {
@@ -33,9 +31,7 @@ func (v *verifier) sets(ctx context.Context, only []SetName) error {
 		if err := v.set(ctx, info.SetName()); err != nil {
 			return err
 		}
-		if err := v.notes(info.SetName()); err != nil {
-			return err
-		}
+		v.notes(info.SetName())
 	}
 	return nil
 }
@@ -59,10 +55,10 @@ func (v *verifier) set(ctx context.Context, name SetName) error {
 }
 
 // notes checks the notes of a set.
-func (v *verifier) notes(set SetName) error {
+func (v *verifier) notes(set SetName) {
 	files, strange, err := v.r.noteFiles(set)
 	if err != nil {
-		return err
+		v.report(Damage{Set: set, Err: fmt.Errorf("list its notes: %w", err)})
 	}
 	for _, name := range strange {
 		err := fmt.Errorf("%w: this is not the name of one", errNote)
@@ -78,7 +74,6 @@ func (v *verifier) notes(set SetName) error {
 			v.report(Damage{Set: set, Err: err})
 		}
 	}
-	return nil
 }
 
 // A loss sums up which blocks of a file cannot be read.
