@@ -28,6 +28,8 @@
 //	slot        a number that is short for a pack while a set is written
 //	stretch     an extent, or a part of one, with its place in the file
 //	seal        to make a set final, in one rename
+//	note        what was said of a set after it was sealed; a file beside it
+//	validation  a note that says that a set was restored and checked
 //
 // # Invariants
 //
@@ -36,7 +38,7 @@
 //	I1  Nothing names bytes that are not synced: a pack is synced and renamed
 //	    before the catalog knows it, and all packs of a set before the set's
 //	    file gets its final name.
-//	I2  A sealed set never changes.
+//	I2  A sealed set never changes. What is said of it later is in notes.
 //	I3  A byte handed out has passed its checksum; otherwise the reader gets an
 //	    error that names pack and offset.
 //	I4  catalog.db can be rebuilt from packs/ and sets/; all that it has today
@@ -60,6 +62,7 @@
 // Taken in this order, and all given up by the system when a process dies:
 // lock, shared by whoever reads or adds, exclusive for rebuild; then
 // sets/INSTANCE/.lock, exclusive for the one backup of an instance; then
+// sets/INSTANCE/.notes.lock, exclusive for as long as one note is written; then
 // catalog.db's own for one transaction. Within a process: db.mu, then nothing;
 // packStore.mu and pageCache.mu are never held while reading.
 //
@@ -75,6 +78,8 @@
 //	sets.go        listing and opening sets
 //	setformat.go   the format of a set's file
 //	setlog.go      writes it        setread.go, setpartial.go  read it
+//	notes.go       notes of sealed sets: adding, reading, listing
+//	noteformat.go  the format of a note     validation.go  that of one kind
 //	page.go        extent pages and their encoding
 //	writer.go      the life of a set: begin, store, seal, abort
 //	filewriter.go  one file: bytes in, pages out

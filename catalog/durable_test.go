@@ -177,7 +177,7 @@ func TestCrash(t *testing.T) {
 // files of unfinished ones.
 func checkNoRemains(tb testing.TB, dir string) {
 	tb.Helper()
-	for _, pattern := range []string{"packs/tmp-*", "sets/*/*" + partialSuffix, "*.tmp", "*.new"} {
+	for _, pattern := range []string{"packs/tmp-*", "sets/*/*" + partialSuffix, "sets/*/*" + notesSuffix + "/*.tmp", "*.tmp", "*.new"} {
 		left, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil || left != nil {
 			tb.Errorf("left behind: %v %v", left, err)

@@ -54,8 +54,9 @@ const (
 )
 
 // SetInfo is everything known of a set. Its JSON form is set.json in the mount,
-// the output of "show --json", and the metadata of a .set file; field names are
-// stable. Sizes are in bytes, times in RFC 3339.
+// the output of "show --json", and, without what was said of the set after it
+// was sealed, the metadata of a .set file; field names are stable. Sizes are in
+// bytes, times in RFC 3339.
 type SetInfo struct {
 	Instance string    `json:"instance"`
 	Name     string    `json:"name"`
@@ -80,7 +81,28 @@ type SetInfo struct {
 	Steps    []Step    `json:"steps,omitempty"`    // of the method, as far as it came
 	Method   *Method   `json:"method,omitempty"`   // how the set's parts belong together
 	Findings []Finding `json:"findings,omitempty"` // of the look at the instance before the backup
+
+	// Said of the set since it was sealed, and kept beside its file, never in it.
+	Notes []Note `json:"notes,omitempty"` // oldest first
+
+	// What the set's validations come to, nil if there is none: damage that was
+	// found and not looked at again since (Clean is false); else the newest one of
+	// the whole set; else the newest one.
+	Validated *Validation `json:"validated,omitempty"`
 }
+
+// withoutNotes returns what a set's own file says of it (I2).
+func (s *SetInfo) withoutNotes() *SetInfo {
+	if s.Notes == nil && s.Validated == nil {
+		return s
+	}
+	own := *s
+	own.Notes, own.Validated = nil, nil
+	return &own
+}
+
+// sealed reports whether the set is final, complete or not.
+func (s *SetInfo) sealed() bool { return s.State == StateComplete || s.State == StateIncomplete }
 
 // SetName returns the set's name.
 func (s *SetInfo) SetName() SetName { return SetName{Instance: s.Instance, Name: s.Name} }

@@ -48,6 +48,26 @@ func lockFile(path string, mode LockMode) (*fileLock, error) {
 	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
+// waitForLock takes the exclusive lock on path when whoever has it is done. It is
+// for what takes a moment only.
+func waitForLock(path string) (*fileLock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		l := unix.Flock_t{Type: unix.F_WRLCK}
+		err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLKW, &l)
+		if err == nil {
+			return &fileLock{f}, nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			_ = f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+	}
+}
+
 // release gives the lock back.
 func (l *fileLock) release() error { return l.f.Close() }
 

@@ -57,8 +57,9 @@ type Repository struct {
 
 	packSize int64 // a pack is finished when it has about this many bytes
 
-	mu    sync.Mutex
-	infos map[string]cachedInfo // by path of the .set file, for listings
+	mu          sync.Mutex
+	infos       map[string]cachedInfo       // by path of the .set file, for listings
+	validations map[string]cachedValidation // by path of the note
 }
 
 // Init creates a repository in dir, which must not exist or be empty
@@ -149,7 +150,10 @@ func Open(dir string, mode LockMode) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repository{disk: disk{dir: dir}, mode: mode, packSize: packSize, infos: map[string]cachedInfo{}}
+	r := &Repository{
+		disk: disk{dir: dir}, mode: mode, packSize: packSize,
+		infos: map[string]cachedInfo{}, validations: map[string]cachedValidation{},
+	}
 	if err := r.readConfig(); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", dir, err)
 	}

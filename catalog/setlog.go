@@ -52,7 +52,7 @@ func createSetLog(d *disk, partial string, info *SetInfo) (*setLog, error) {
 		comp: comp, known: map[pack.ID]uint32{},
 	}
 	l.write(setHeader{id: l.id}.append(nil))
-	return l, l.writeJSON(kindBegin, 0, info)
+	return l, l.writeJSON(kindBegin, 0, info.withoutNotes())
 }
 
 // write appends b; its error comes up at the next flush.
@@ -169,7 +169,7 @@ func (l *setLog) finish(info *SetInfo, final string) error {
 	}
 	l.record(record{kind: kindTable}, ids)
 	footer.meta = l.size
-	if err := l.writeJSON(kindMeta, 0, metaRecord{Set: info, Index: l.index}); err != nil {
+	if err := l.writeJSON(kindMeta, 0, metaRecord{Set: info.withoutNotes(), Index: l.index}); err != nil {
 		return err
 	}
 	l.write(footer.append(nil))

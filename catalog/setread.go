@@ -54,6 +54,7 @@ func openSetFile(dir, name string, dec *pack.Decompressor) (*setFile, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	s.info = s.info.withoutNotes()
 	return s, nil
 }
 

@@ -144,7 +144,7 @@ func (r *Repository) info(n setFileName) (*SetInfo, error) {
 		r.mu.Unlock()
 	}
 	if n.sealed() {
-		return c.info, nil
+		return r.withNotes(c.info), nil
 	}
 	return r.withLiveState(c.info, n), nil
 }
@@ -194,14 +194,16 @@ func (r *Repository) OpenSet(name SetName) (*Set, error) {
 		s := &Set{repo: r, file: f, info: f.info}
 		if suffix == partialSuffix {
 			s.info = r.withLiveState(f.info, setFileName{name, file})
+		} else {
+			s.info = r.withNotes(f.info)
 		}
-
 		return s, nil
 	}
 	return nil, fmt.Errorf("open set %v: %w", name, ErrNotFound)
 }
 
-// Info returns everything known of the set. It must not be modified.
+// Info returns everything known of the set when it was opened. It must not be
+// modified.
 func (s *Set) Info() *SetInfo { return s.info }
 
 // File returns the i-th file of Info().Files.

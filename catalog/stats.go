@@ -91,7 +91,7 @@ func (r *Repository) Stats() (*Stats, error) {
 }
 
 func (s *Stats) addSet(set *SetInfo) {
-	if set.State == StateComplete || set.State == StateIncomplete { // of the others nothing can be relied on
+	if set.sealed() { // of the others nothing can be relied on
 		s.Sets++
 		s.LogicalBytes += set.Bytes
 		s.ZeroBytes += set.ZeroBytes

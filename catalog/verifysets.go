@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"sort"
 
 	"datfs/catalog/pack"
 )
 
-// sets checks the set files and all their extents.
+// sets checks the set files, all their extents, and their notes.
 func (v *verifier) sets(ctx context.Context, only []SetName) error {
 	sets, damaged, err := v.r.list()
 	if err != nil {
@@ -20,15 +21,17 @@ func (v *verifier) sets(ctx context.Context, only []SetName) error {
 	for _, d := range damaged {
 		if chosen(d.name) {
 			v.report(Damage{Set: d.name, Err: d.err})
+			v.notes(d.name)
 		}
 	}
 	for _, info := range sets {
-		if !chosen(info.SetName()) || info.State == StateRunning || info.State == StateInterrupted {
+		if !chosen(info.SetName()) || !info.sealed() {
 			continue // a partial set may name packs that were never published
 		}
 		if err := v.set(ctx, info.SetName()); err != nil {
 			return err
 		}
+		v.notes(info.SetName())
 	}
 	return nil
 }
@@ -49,6 +52,28 @@ func (v *verifier) set(ctx context.Context, name SetName) error {
 		}
 	}
 	return s.Close()
+}
+
+// notes checks the notes of a set.
+func (v *verifier) notes(set SetName) {
+	files, strange, err := v.r.noteFiles(set)
+	if err != nil {
+		v.report(Damage{Set: set, Err: fmt.Errorf("list its notes: %w", err)})
+	}
+	for _, name := range strange {
+		err := fmt.Errorf("%w: this is not the name of one", errNote)
+		v.report(Damage{Set: set, Err: &CorruptError{Path: path.Join(notesDir(set), name), Err: err}})
+	}
+	for _, f := range files {
+		if f.Kind == kindValidated {
+			_, err = v.r.readValidation(set, f.Name)
+		} else {
+			_, err = v.r.readNote(set, f.Name)
+		}
+		if err != nil {
+			v.report(Damage{Set: set, Err: err})
+		}
+	}
 }
 
 // A loss sums up which blocks of a file cannot be read.

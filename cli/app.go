@@ -60,7 +60,7 @@ func newApp() *cli.App {
 		Flags:       append(globalFlags(true, true), cli.HelpFlag), // with a help command of its own the application gets none
 		Commands: []*cli.Command{
 			initCommand(), checkCommand(products()), backupCommand(products()), setsCommand(), showCommand(),
-			mountCommand(), unmountCommand(), restoreCommand(), drillCommand(), statsCommand(), verifyCommand(), rebuildCommand(),
+			mountCommand(), unmountCommand(), restoreCommand(), runbookCommand(), drillCommand(), statsCommand(), verifyCommand(), rebuildCommand(),
 			practiceCommand(), completionCommand(), helpCommand(),
 		},
 		Action:                    noCommand,

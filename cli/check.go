@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -34,8 +35,9 @@ func countLevel(findings []catalog.Finding, level catalog.Level) int {
 }
 
 // checkRepository looks at the repository as preflight looks at the instance:
-// would it take a set of these databases? It changes nothing.
-func checkRepository(dir, instance string, dbs []catalog.Database) (findings []catalog.Finding) {
+// would it take a set of these databases, and were those of before ever validated
+// within so many days? It changes nothing.
+func checkRepository(dir, instance string, dbs []catalog.Database, days int) (findings []catalog.Finding) {
 	repo, err := catalog.Open(dir, catalog.Shared)
 	if err != nil {
 		f := catalog.Finding{Level: catalog.LevelFail, Check: "repository", Text: err.Error()}
@@ -57,6 +59,7 @@ func checkRepository(dir, instance string, dbs []catalog.Database) (findings []c
 		})
 	}
 	findings = append(findings, checkSets(sets, instance)...)
+	findings = append(findings, checkValidated(sets, instance, days, time.Now())...)
 	space, err := dbback.CheckSpace(repo, instance, dbs)
 	if err != nil {
 		space.Level, space.Text = catalog.LevelFail, err.Error()
@@ -108,5 +111,42 @@ func checkSets(sets []*catalog.SetInfo, instance string) []catalog.Finding {
 			f.Do = step.Next
 		}
 	}
+	return []catalog.Finding{f}
+}
+
+// maxDays is the longest time that --validate-within takes, a century.
+const maxDays = 36500
+
+const day = 24 * time.Hour
+
+// checkValidated warns if the newest complete set that is older than so many
+// days was never validated as a whole, nor any newer one: nobody knows then
+// whether what is being stored can be restored. Nothing is said while there is
+// no such set, and with 0 days. Sets of files at rest do not count.
+func checkValidated(sets []*catalog.SetInfo, instance string, days int, now time.Time) []catalog.Finding {
+	var due, newest, valid *catalog.SetInfo // sets are in the order of their time
+	for _, s := range sets {
+		if s.Instance != instance || s.State != catalog.StateComplete || s.Method == nil {
+			continue
+		}
+		newest = s
+		if now.Sub(s.Time) > time.Duration(days)*day {
+			due, valid = s, nil
+		}
+		if s.Validated != nil && s.Validated.Clean && s.Validated.Whole {
+			valid = s
+		}
+	}
+	if due == nil || days == 0 {
+		return nil
+	}
+	f := catalog.Finding{Level: catalog.LevelOK, Check: "validation"}
+	if valid != nil {
+		f.Text = fmt.Sprintf("%s was validated: %s", valid.SetName(), validatedText(valid.Validated))
+		return []catalog.Finding{f}
+	}
+	f.Level = catalog.LevelWarn
+	f.Text = fmt.Sprintf("%s is %s old, and neither it nor a newer set was ever validated as a whole", due.SetName(), count(int(now.Sub(due.Time)/day), "day"))
+	f.Do = fmt.Sprintf("Restore one to a staging instance and have it checked: datfs drill %s --instance STAGE", newest.SetName())
 	return []catalog.Finding{f}
 }

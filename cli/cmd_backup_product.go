@@ -113,7 +113,7 @@ func dryRun(c *cli.Context, engine dbback.Engine, name string) error {
 		Instance: name, Version: survey.Version, Databases: orEmpty(survey.Databases), Findings: orEmpty(survey.Findings),
 	}
 	if dir := c.Path("repo"); dir != "" {
-		plan.Findings = append(plan.Findings, checkRepository(dir, name, survey.Databases)...)
+		plan.Findings = append(plan.Findings, checkRepository(dir, name, survey.Databases, 0)...)
 	}
 	run := &dbback.Run{
 		Set:        catalog.SetName{Instance: name, Name: time.Now().UTC().Format("2006-01-02T15-04-05Z")},

@@ -38,7 +38,8 @@ func needEngine(c *cli.Context) error {
 }
 
 func checkProductCommand(p product) *cli.Command {
-	flags := append(p.connect(), nameFlag(), boolFlag("json", "print the findings as a JSON array"))
+	flags := append(p.connect(), nameFlag(), boolFlag("json", "print the findings as a JSON array"),
+		&cli.IntFlag{Name: "validate-within", Value: 30, Usage: "warn if no set was validated since `DAYS` ago; 0: never warn"})
 	return &cli.Command{
 		Name:        p.name,
 		Usage:       "see whether " + p.title + " is fit for a backup",
@@ -50,6 +51,10 @@ func checkProductCommand(p product) *cli.Command {
 }
 
 func runCheck(c *cli.Context, p product) error {
+	days := c.Int("validate-within")
+	if days < 0 || days > maxDays {
+		return usageErrorf(c, "--validate-within: %d is not a number of days from 0 to %d", days, maxDays)
+	}
 	engine, name, err := p.open(c)
 	if err != nil {
 		return err
@@ -60,7 +65,7 @@ func runCheck(c *cli.Context, p product) error {
 	}
 	findings := survey.Findings
 	if dir := c.Path("repo"); dir != "" {
-		findings = append(findings, checkRepository(dir, name, survey.Databases)...)
+		findings = append(findings, checkRepository(dir, name, survey.Databases, days)...)
 	}
 	if c.Bool("json") {
 		if err := writeJSON(c.App.Writer, orEmpty(findings)); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"datfs/catalog"
 	"datfs/dbback"
 	"datfs/dbback/gtm"
 )
@@ -23,7 +24,10 @@ func gtmProduct() product {
 		backupText: "datfs [--repo DIR] backup gtm [--gbldir FILE] [--region NAME,...] [options]",
 		backupHelp: gtmBackupHelp,
 		engine:     gtmEngine,
-		applyWith:  "mupip restore", journalsWith: "mupip journal -recover -forward", checkWith: "mupip integ",
+		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
+			return []runbook{{"en", gtm.RunbookAt(set, dir)}}
+		},
+		applyWith: "mupip restore", journalsWith: "mupip journal -recover -forward", checkWith: "mupip integ",
 	}
 }
 
@@ -70,8 +74,9 @@ func gtmUsage(c *cli.Context, err error) error {
 
 const gtmCheckHelp = `check gtm looks at the regions of a global directory as a backup does before it
 begins: are their files there, can GT.M take an incremental of them, are they
-journaled? With --repo or DATFS_REPO it looks at the repository too. It writes to
-no global; it opens the databases as any process of GT.M does.
+journaled? With --repo or DATFS_REPO it looks at the repository too, also whether
+sets were ever validated: restored elsewhere and checked. It writes to no global; it
+opens the databases as any process of GT.M does.
 
 It prints a line for each thing that it looked at, the worst last:
 

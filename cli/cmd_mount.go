@@ -94,6 +94,7 @@ func serveMount(c *cli.Context, repo *catalog.Repository, ready *readyPipe) (err
 		AllowOther: c.Bool("allow-other"),
 		DirectIO:   c.Bool("direct-io"),
 		Debug:      c.Bool("debug"),
+		Documents:  setDocuments,
 	})
 	if err != nil {
 		return err

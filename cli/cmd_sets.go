@@ -25,7 +25,9 @@ state is
    running       is being written now
 
 SIZE is what the files of the set add up to, STORED what its new blocks took on
-disk.
+disk. VALIDATED is when the set was restored and checked last, and by which check;
+"part" names the databases if that were not all, "DAMAGED" says that damage was
+found and that no later check has looked at the same again.
 
 Below the table it says of a backup in use that was cut off, if none succeeded
 since, at which step that was, what it means for the instance, and what to do.
@@ -33,7 +35,8 @@ since, at which step that was, what it means for the instance, and what to do.
 With --json it prints an array of objects with instance, name, time, finished,
 state, engine, host, program, databases, bytes, zero_bytes, new_bytes,
 stored_bytes, and for backups in use steps: objects with name, time, means, next
-and leaves.
+and leaves. validated, if the set ever was, has time, check, instance, host,
+program, databases, whole, clean, findings and report.
 
    datfs sets
    datfs sets --json`,
@@ -63,10 +66,10 @@ func runSets(c *cli.Context, repo *catalog.Repository) error {
 
 func printSets(w io.Writer, sets []*catalog.SetInfo) {
 	t := newTable(w, column{title: "SET"}, column{title: "TIME"}, column{title: "STATE"},
-		column{"DATABASES", true}, column{"SIZE", true}, column{"STORED", true})
+		column{"DATABASES", true}, column{"SIZE", true}, column{"STORED", true}, column{title: "VALIDATED"})
 	for _, s := range sets {
 		t.AppendRow(row(s.SetName().String(), localTime(s.Time), string(s.State),
-			fmt.Sprint(s.Databases), size(s.Bytes), size(s.StoredBytes)))
+			fmt.Sprint(s.Databases), size(s.Bytes), size(s.StoredBytes), validatedText(s.Validated)))
 	}
 	t.Render()
 	for _, s := range sets {
@@ -97,6 +100,7 @@ type setSummary struct {
 	Problems *struct{} `json:"problems,omitempty"`
 	Method   *struct{} `json:"method,omitempty"`
 	Findings *struct{} `json:"findings,omitempty"`
+	Notes    *struct{} `json:"notes,omitempty"`
 }
 
 func summaryOf(set *catalog.SetInfo) setSummary { return setSummary{SetInfo: set} }

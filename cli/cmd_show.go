@@ -24,11 +24,18 @@ a restore needs: the incremental and the journals. SET is a full name, the start
 shares, INSTANCE/latest for the newest complete set of an instance, or latest if
 there is but one instance.
 
+Notes are what was said of the set after it was sealed, such as the report of a
+restore that was tried; --note prints one of them as it is.
+
 With --json it prints the object that set.json in the mount holds.
 
    datfs show PROD/latest
-   datfs show PROD/2026-11-22T03-00-00Z --json`,
-		Flags:  append([]cli.Flag{jsonFlag()}, globalFlags(true, false)...),
+   datfs show PROD/2026-11-22T03-00-00Z --json
+   datfs show PROD/latest --note 2026-11-23T10-04-00Z-drill.md`,
+		Flags: append([]cli.Flag{
+			jsonFlag(),
+			&cli.StringFlag{Name: "note", Usage: "print the note `NAME` and nothing else"},
+		}, globalFlags(true, false)...),
 		Action: withRepo(catalog.Shared, runShow),
 	}
 }
@@ -37,6 +44,9 @@ func runShow(c *cli.Context, repo *catalog.Repository) (err error) {
 	name, err := resolve(repo, c.Args().First())
 	if err != nil {
 		return err
+	}
+	if note := c.String("note"); note != "" {
+		return showNote(c, repo, name, note)
 	}
 	set, err := repo.OpenSet(name)
 	if err != nil {
@@ -50,6 +60,22 @@ func runShow(c *cli.Context, repo *catalog.Repository) (err error) {
 	}
 	printSet(c.App.Writer, set.Info())
 	return nil
+}
+
+// showNote prints the body of a note.
+func showNote(c *cli.Context, repo *catalog.Repository, set catalog.SetName, name string) error {
+	if c.Bool("json") {
+		return usageErrorf(c, "--json does not go with --note: a note is printed as it is")
+	}
+	body, err := repo.ReadNote(set, name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return withHint(err, fmt.Sprintf("%s show %v lists the notes of the set", datfsCommand(c), set))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = c.App.Writer.Write(body)
+	return err
 }
 
 func printSet(w io.Writer, s *catalog.SetInfo) {
@@ -74,6 +100,7 @@ func printSet(w io.Writer, s *catalog.SetInfo) {
 	if s.Method != nil {
 		t.AppendRows(restoreRows(s.Method))
 	}
+	t.AppendRows(validationRows(s.Validated))
 	t.Render()
 	part := func(there bool, write func()) {
 		if there {
@@ -91,6 +118,7 @@ func printSet(w io.Writer, s *catalog.SetInfo) {
 	}
 	part(len(s.Findings) > 0, func() { printFindings(w, s.Findings, catalog.LevelOK, catalog.LevelWarn, catalog.LevelFail) })
 	part(len(s.Problems) > 0, func() { printProblems(w, s.Problems) })
+	part(len(s.Notes) > 0, func() { printNotes(w, s.Notes) })
 }
 
 // restoreRows says what a restore of the set does, in order.

@@ -42,6 +42,7 @@
 //	product.go       what check and backup need to know of a database product
 //	product_iris.go  InterSystems IRIS and Caché: flags, help, engine
 //	check.go         findings; whether a repository would take a set
+//	documents.go     run-books of sets: for the command and for the mount
 //	set_text.go      the parts of a set as text: steps, method, files, labels
 //	restore_text.go  what to do with databases that were copied in use
 //	background.go    a mount that goes on when the command has returned

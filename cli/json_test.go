@@ -40,6 +40,18 @@ type wantSummary struct {
 		Next   string    `json:"next"`
 		Leaves []string  `json:"leaves"`
 	} `json:"steps"`
+	Validated *struct {
+		Time      time.Time `json:"time"`
+		Check     string    `json:"check"`
+		Instance  string    `json:"instance"`
+		Host      string    `json:"host"`
+		Program   string    `json:"program"`
+		Databases []string  `json:"databases"`
+		Whole     bool      `json:"whole"`
+		Clean     bool      `json:"clean"`
+		Findings  int       `json:"findings"`
+		Report    string    `json:"report"`
+	} `json:"validated"`
 }
 
 type wantFindings []struct {
@@ -91,6 +103,12 @@ type wantSet struct {
 		Facts map[string]string `json:"facts"`
 	} `json:"method"`
 	Findings wantFindings `json:"findings"`
+	Notes    []struct {
+		Name  string    `json:"name"`
+		Kind  string    `json:"kind"`
+		Time  time.Time `json:"time"`
+		Bytes int64     `json:"bytes"`
+	} `json:"notes"`
 
 	Asked []string `json:"files_asked"`
 	Files []struct {

@@ -30,6 +30,10 @@ type product struct {
 	// the databases with: names of the product's own tools.
 	applyWith, journalsWith, checkWith string
 
+	// runbooks returns how a set of the product is restored, "en" first; dir is its
+	// directory in a mount. Texts that are "" count as none. Nil if there never are.
+	runbooks func(set *catalog.SetInfo, dir string) []runbook
+
 	// engine returns what talks to the instance, and the name that its sets get
 	// unless --name says another.
 	engine func(*cli.Context) (e dbback.Engine, name string, err error)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"datfs/catalog"
 	"datfs/dbback"
 	"datfs/dbback/iris"
 )
@@ -27,6 +28,9 @@ func irisProduct() product {
 		applyWith:    "^DBREST (EXTSELCT^DBREST), without a journal restore",
 		journalsWith: "^JRNRESTO or the class Journal.Restore",
 		checkWith:    "^Integrity",
+		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
+			return []runbook{{iris.English, iris.SetBook(set, iris.English, dir)}, {iris.Japanese, iris.SetBook(set, iris.Japanese, dir)}}
+		},
 	}
 }
 
@@ -111,7 +115,8 @@ const irisCheckHelp = `check iris looks at an InterSystems IRIS or Caché instan
 it begins: can a session be opened, with the privileges that are needed? Which
 databases would be backed up, and are they mounted? Are journals on, and would they
 be purged too soon? Can the files be read? With --repo or DATFS_REPO it looks at the
-repository too. It changes nothing but that it makes --work-dir if that is missing.
+repository too, also whether sets were ever validated: restored to another instance
+and checked. It changes nothing but that it makes --work-dir if that is missing.
 
 It prints a line for each thing that it looked at, the worst last:
 

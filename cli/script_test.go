@@ -50,6 +50,9 @@ var fakeIrisProgram = func() string {
 //	jsonfield FIELD REGEXP      the field of the JSON object in standard output
 //	eventually PROGRAM ARG...   repeat until it succeeds
 //	daemon DIR                  the process that serves DIR is detached from us
+//	oldset INSTANCE ENGINE DAYS store a set as ENGINE would have so many days ago
+//	note SET KIND EXT FILE      add a note to a set
+//	validated SET FILE          add the validation that the JSON in FILE says
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -72,6 +75,9 @@ func TestScript(t *testing.T) {
 			"jsonfield":  jsonfield,
 			"eventually": eventually,
 			"daemon":     daemon,
+			"oldset":     oldSet,
+			"note":       addNote,
+			"validated":  addValidation,
 		},
 	})
 }

@@ -127,6 +127,54 @@ func stepAdvice(set *catalog.SetInfo) (lines []string) {
 	return lines
 }
 
+// validatedText says in a word or two what the validations of a set come to.
+func validatedText(v *catalog.Validation) string {
+	if v == nil {
+		return "-"
+	}
+	text := v.Time.Local().Format("2006-01-02 15:04") + ", " + printable(v.Check)
+	const most = 3
+	if !v.Whole {
+		names := v.Databases
+		if n := len(names); n > most {
+			names = append(slices.Clone(names[:most]), fmt.Sprintf("%d more", n-most))
+		}
+		text = "part: " + printable(strings.Join(append(slices.Clone(names), text), ", "))
+	}
+	if !v.Clean {
+		text = "DAMAGED " + text
+	}
+	return text
+}
+
+// validationRows says where a set was validated and what was found.
+func validationRows(v *catalog.Validation) []table.Row {
+	if v == nil {
+		return nil
+	}
+	r := rows(
+		pair("validated", validatedText(v)),
+		pair("", fmt.Sprintf("restored to %s, host %s, by %s", orDash(printable(v.Instance)), orDash(printable(v.Host)), orDash(printable(v.Program)))),
+		pair("", fmt.Sprintf("%s checked: %s", count(len(v.Databases), "database"), orDash(printable(strings.Join(v.Databases, ", "))))),
+	)
+	if !v.Clean {
+		r = append(r, pair("", count(v.Findings, "finding")+" of damage"))
+	}
+	if v.Report != "" {
+		r = append(r, pair("", "report: "+printable(v.Report)))
+	}
+	return r
+}
+
+// printNotes writes a table of the notes.
+func printNotes(w io.Writer, notes []catalog.Note) {
+	t := newTable(w, column{title: "NOTE"}, column{title: "KIND"}, column{title: "TIME"}, column{"SIZE", true})
+	for _, n := range notes {
+		t.AppendRow(row(n.Name, n.Kind, localTime(n.Time), size(n.Bytes)))
+	}
+	t.Render()
+}
+
 // printMethod writes what the product said of its databases, and what else is
 // known of the instance.
 func printMethod(w io.Writer, m *catalog.Method) {

@@ -80,6 +80,15 @@ func (a *attr) fill(out *fuse.Attr, size int64) {
 	out.SetTimes(&a.mtime, &a.mtime, &a.mtime)
 }
 
+// fill sets out to what stat(2) says of the entry now.
+func (e *entry) fill(out *fuse.Attr) {
+	a := e.attr
+	if e.changed != nil {
+		a.mtime = e.changed()
+	}
+	a.fill(out, e.size())
+}
+
 // identity returns what makes the entry at p one and the same for the kernel
 // and for go-fuse, which takes two nodes of equal identity for one file. Its
 // 64 bits of inode number can be made to collide, so the generation, which only

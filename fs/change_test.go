@@ -292,7 +292,7 @@ func TestOpenSets(t *testing.T) {
 	f := newStored("/data/f", "", 0o600, []byte("text"))
 	var sets []*set
 	for i := range 4 {
-		sets = append(sets, newSet(backup(t, repo, "PROD", i, f)))
+		sets = append(sets, newSet(backup(t, repo, "PROD", i, f), extras{}))
 	}
 	opened := 0
 	o := openSets{limit: 2, open: func(name catalog.SetName) (*catalog.Set, error) {
@@ -337,7 +337,7 @@ func TestOpenSets(t *testing.T) {
 	o.release(held)
 	want(5, 0, 0)
 
-	missing := newSet(info("PROD", "2000-01-01T00-00-00Z", catalog.StateComplete))
+	missing := newSet(info("PROD", "2000-01-01T00-00-00Z", catalog.StateComplete), extras{})
 	if _, _, err := o.acquire(missing); !errors.Is(err, catalog.ErrNotFound) {
 		t.Errorf("err = %v, want ErrNotFound", err)
 	}

@@ -7,6 +7,8 @@
 //	sets/PROD/2026-11-22T03-00-00Z/          a complete set
 //	    set.json                             everything known of it (catalog.SetInfo)
 //	    SUMS.xxh64                           for "xxhsum -c"
+//	    RESTORE.md                           and other documents that Options.Documents makes
+//	    notes/                               what was said of the set since it was sealed
 //	    databases/data/user/IRIS.DAT         files below their original absolute path
 //	    incremental/  journals/              the other sections, if the set has them,
 //	    configuration/  transcripts/         by plain name
@@ -39,7 +41,8 @@
 //
 // A sealed set never changes (I2), so the kernel may keep what it knows of the
 // inside of one for an hour, and file content for as long as it likes. All
-// else, which is the upper levels and the sets that are still being written, is
+// else, which is the upper levels, the sets that are still being written, and
+// what shows the notes of a sealed one (its set.json and the list of notes/), is
 // asked for again after a second, so that a new set appears in a running mount
 // within about two. A set that is removed from the repository disappears as quickly;
 // files of it that are open stay readable. Files of a set that is not sealed are

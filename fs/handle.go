@@ -90,7 +90,7 @@ func (h *fileHandle) Release(context.Context) syscall.Errno {
 	return gofs.OK
 }
 
-// textHandle is an open file that this package made. It keeps the text of the
+// textHandle is an open note, or file that this package made. It keeps the text of the
 // moment when it was opened.
 type textHandle struct{ text []byte }
 

@@ -17,6 +17,7 @@ type listing struct {
 	sets  func() ([]*catalog.SetInfo, error) // catalog.Repository.Sets
 	build func([]*set, unreadable) *entry    // the tree of these sets
 	gone  func(*set)                         // called with each set that is replaced or removed
+	with  extras                             // what directories of sets are made with
 	log   *slog.Logger
 
 	mu      sync.Mutex
@@ -70,7 +71,7 @@ func (l *listing) keep(infos []*catalog.SetInfo, errs []*catalog.SetError) ([]*c
 	broken := unreadable{}
 	for _, e := range errs {
 		if s := l.known[e.Name]; s != nil && s.sealed() {
-			infos = append(infos, s.info)
+			infos = append(infos, s.now())
 			continue
 		}
 		if newest := broken[e.Name.Instance]; e.Sealed && e.Name.Compare(newest) > 0 {
@@ -91,8 +92,9 @@ func (l *listing) take(infos []*catalog.SetInfo, broken unreadable) {
 		name := info.SetName()
 		s := l.known[name]
 		if s == nil || !s.sameAs(info) {
-			s, changed = newSet(info), true
+			s, changed = newSet(info, l.with), true
 		}
+		s.take(info)
 		next[name] = s
 		sets = append(sets, s)
 	}

@@ -43,6 +43,11 @@ type Options struct {
 	DirectIO     bool         // past the page cache: faster for a restore that reads once, slower for all else
 	ReadAheadKiB int          // 0 means 4096; only root can raise it above 128
 	Debug        bool         // log every request
+
+	// Documents makes files for the directory of a sealed set, such as a
+	// RESTORE.md; dir is the absolute path of that directory. It is called when
+	// somebody looks into it for the first time. Nil makes none.
+	Documents func(set *catalog.SetInfo, dir string) []Document
 }
 
 // A Server serves one mount.
@@ -105,6 +110,7 @@ func newMount(repo *catalog.Repository, dir string, opts Options) *mount {
 			return newTree(sets, broken, started, func(newest *set) []byte { return readmeText(m.repoDir, dir, newest) })
 		},
 		gone: m.open.forget,
+		with: extras{at: dir, documents: opts.Documents, readNote: repo.ReadNote},
 		log:  m.log,
 	}
 	return m

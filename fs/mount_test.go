@@ -80,7 +80,7 @@ func TestMount_Tree(t *testing.T) {
 	}
 	wantLines(t, got, strings.ReplaceAll(`
 		README.txt latest/ sets/ sets/PROD/ databases/ databases/PROD/ incomplete/
-		latest/PROD -> ../% %/ %/set.json %/SUMS.xxh64 %/databases/ %/databases/data/
+		latest/PROD -> ../% %/ %/set.json %/SUMS.xxh64 %/notes/ %/databases/ %/databases/data/
 		%/databases/data/user/ %/databases/data/user/IRIS.DAT
 		%/databases/data/app/ %/databases/data/app/IRIS.DAT
 		%/databases/data/app/stream/ %/databases/data/app/stream/IRIS.DAT
@@ -91,7 +91,7 @@ func TestMount_Tree(t *testing.T) {
 		databases/PROD/APP/2026-11-22T03-00-00Z/IRIS.DAT databases/PROD/APP/2026-11-22T03-00-00Z/IRIS.DAT-2`, "%", set1))
 
 	entries, err := os.ReadDir(filepath.Join(dir, set1))
-	if err != nil || len(entries) != 3 {
+	if err != nil || len(entries) != 4 {
 		t.Errorf("entries = %v, %v", entries, err)
 	}
 	if out := run(t, "ls", "-a", dir); !strings.HasPrefix(out, ".\n..\n") {

@@ -47,7 +47,7 @@ func (n *node) Getattr(_ context.Context, _ gofs.FileHandle, out *fuse.AttrOut) 
 	if err != nil {
 		return n.errno("getattr", n.path, err)
 	}
-	e.attr.fill(&out.Attr, e.size())
+	e.fill(&out.Attr)
 	out.SetTimeout(keepFor(e.fixed))
 	return gofs.OK
 }
@@ -90,7 +90,7 @@ func (n *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	if e == nil {
 		return nil, n.errno("lookup", n.path, catalog.ErrNotFound)
 	}
-	e.attr.fill(&out.Attr, e.size())
+	e.fill(&out.Attr)
 	out.SetEntryTimeout(keepFor(dir.fixed))
 	out.SetAttrTimeout(keepFor(e.fixed))
 	return n.NewInode(ctx, n.newNode(e), identity(e.path, e.attr.mode)), gofs.OK
@@ -142,6 +142,13 @@ func (n *fileNode) Open(_ context.Context, flags uint32) (gofs.FileHandle, uint3
 	}
 	if e.text != nil {
 		return &textHandle{text: e.text()}, openFlags(e.fixed, false), gofs.OK
+	}
+	if e.body != nil {
+		text, err := e.body()
+		if err != nil {
+			return nil, 0, n.errno("open", n.path, err)
+		}
+		return &textHandle{text: text}, openFlags(e.fixed, false), gofs.OK
 	}
 	h, err := n.openFile(e)
 	if err != nil {

@@ -3,8 +3,11 @@ package fs
 import (
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"datfs/catalog"
 )
@@ -13,6 +16,8 @@ import (
 // says something new of it, a new one takes its place.
 type set struct {
 	info *catalog.SetInfo
+	said atomic.Pointer[catalog.SetInfo] // the same with the newest notes; see now
+	with extras
 	dir  func() *children // its directory's, made when first asked for
 
 	databases func() map[string][]int // indexes of its files by what their database's directory is called
@@ -22,8 +27,22 @@ type set struct {
 	gone bool     // replaced or removed: to be closed after its last reader
 }
 
-func newSet(info *catalog.SetInfo) *set {
-	s := &set{info: info}
+// A Document is a file that is made for a set's directory.
+type Document struct {
+	Name string // "RESTORE.md"
+	Text []byte
+}
+
+// extras is what a set's directory has that is not in the set.
+type extras struct {
+	at        string // where the mount is
+	documents func(set *catalog.SetInfo, dir string) []Document
+	readNote  func(set catalog.SetName, name string) ([]byte, error) // catalog.Repository.ReadNote
+}
+
+func newSet(info *catalog.SetInfo, with extras) *set {
+	s := &set{info: info, with: with}
+	s.said.Store(info)
 	s.dir = sync.OnceValue(s.build)
 	s.databases = sync.OnceValue(func() map[string][]int {
 		files := make(map[string][]int)
@@ -53,6 +72,44 @@ func (s *set) sameAs(info *catalog.SetInfo) bool {
 	return reflect.DeepEqual(s.info, info)
 }
 
+// now returns what is known of the set, with its notes as they were listed last.
+func (s *set) now() *catalog.SetInfo { return s.said.Load() }
+
+// take takes over what info says that is new of a set that is the same: its
+// notes. One listing at a time calls it.
+func (s *set) take(info *catalog.SetInfo) {
+	if was := s.now(); !slices.Equal(was.Notes, info.Notes) || !reflect.DeepEqual(was.Validated, info.Validated) {
+		s.said.Store(info)
+	}
+}
+
+// perNotes returns a function that makes something of what is known of the set,
+// and makes it anew when there are new notes.
+func perNotes[T any](s *set, from func(*catalog.SetInfo) T) func() T {
+	var mu sync.Mutex
+	var of *catalog.SetInfo
+	var made T
+	return func() T {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := s.now(); of != now {
+			of, made = now, from(now)
+		}
+		return made
+	}
+}
+
+// lastSaid returns when something was said of the set last.
+func (s *set) lastSaid() time.Time {
+	last := s.info.Time
+	for _, n := range s.now().Notes {
+		if n.Time.After(last) {
+			last = n.Time
+		}
+	}
+	return last
+}
+
 // path returns where the set is shown.
 func (s *set) path() string {
 	top := "incomplete"
@@ -66,17 +123,46 @@ func (s *set) path() string {
 func (s *set) build() *children {
 	b := setBuilder{set: s, root: newChildren(s.path()), dirs: make(map[string]*children)}
 	meta := textAttr(s.info.Time)
-	b.root.addText("set.json", meta, s.sealed(), func() []byte { return setJSON(s.info) })
+	b.root.add("set.json", &entry{attr: meta, text: perNotes(s, setJSON), changed: s.lastSaid})
 	b.root.addText("SUMS.xxh64", meta, s.sealed(), func() []byte { return []byte(b.sums.String()) })
 	if !s.complete() {
 		b.root.addText("PROBLEMS.txt", meta, s.sealed(), func() []byte { return problemsText(s.info) })
 	}
 	// Always there, so that a command copied from elsewhere finds its source.
 	b.dir(catalog.SectionDatabases, "/")
+	if s.sealed() {
+		b.notes()
+	}
 	for i := range s.info.Files {
 		b.add(i)
 	}
+	if s.sealed() && s.with.documents != nil {
+		for _, d := range s.with.documents(s.info, path.Join(s.with.at, s.path())) {
+			b.root.addText(plainName(d.Name), meta, true, func() []byte { return d.Text })
+		}
+	}
 	return b.root
+}
+
+// notesName is the directory of a set's notes.
+const notesName = "notes"
+
+// notes makes the directory of the notes. It is always there and, alone in the
+// directory of a sealed set but for set.json, can change: so that directory
+// itself need not.
+func (b *setBuilder) notes() {
+	s := b.set
+	dir := b.root.add(notesName, &entry{attr: dirAttr(s.info.Time), changed: s.lastSaid})
+	dir.children = perNotes(s, func(now *catalog.SetInfo) *children {
+		kids := newChildren(dir.path)
+		for _, n := range now.Notes {
+			a := textAttr(n.Time)
+			a.size = n.Bytes
+			body := func() ([]byte, error) { return s.with.readNote(s.info.SetName(), n.Name) }
+			kids.add(n.Name, &entry{attr: a, fixed: true, body: body})
+		}
+		return kids
+	})
 }
 
 // A setBuilder makes the directory of one set.

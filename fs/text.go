@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,6 +91,9 @@ func readmeText(repoDir, mountDir string, newest *set) []byte {
 	name := newest.info.SetName().String()
 	if newest.info.Method != nil {
 		fmt.Fprintf(&b, readmeRestoreDirty, latest, repo, quote(name), copySections(newest, latest), applyText(newest.info.Method))
+		if newest.dir().byName[runbookName] != nil {
+			fmt.Fprintf(&b, readmeRunbook, latest+"/"+runbookName)
+		}
 	} else {
 		fmt.Fprintf(&b, readmeRestore, latest, repo, quote(name))
 	}
@@ -111,7 +115,7 @@ func readmeText(repoDir, mountDir string, newest *set) []byte {
 func copySections(s *set, latest string) string {
 	var dirs strings.Builder
 	for _, e := range s.dir().list {
-		if e.isDir() && e.name() != string(catalog.SectionDatabases) && e.name() != string(catalog.SectionConsistent) {
+		if e.isDir() && !slices.Contains([]string{string(catalog.SectionDatabases), string(catalog.SectionConsistent), notesName}, e.name()) {
 			dirs.WriteString(latest + "/" + quote(e.name()) + " ")
 		}
 	}
@@ -158,7 +162,10 @@ const readmeHead = `This is a datfs repository, mounted read-only.
                   set.json        everything known of the set
                   SUMS.xxh64      sums of the files (those with very large
                                   holes have none and are not listed)
+                  notes/          what was said of the set since, such as the
+                                  reports of restores that were tried
                 and, of databases that were in use when they were copied,
+                  RESTORE.md      how this very set is restored, step by step
                   incremental/    what changed meanwhile, and its log
                   consistent/     the databases with that applied, where datfs
                                   can do it by itself
@@ -203,6 +210,15 @@ out of them, and by the means of the database product, in this order:
 
 %[5]s
 Only then are they what they were at the time of the backup, or later.
+
+`
+
+// runbookName is what the document with a set's run-book is called.
+const runbookName = "RESTORE.md"
+
+const readmeRunbook = `Every command for this set, with its paths and names, is in
+
+  %s
 
 `
 

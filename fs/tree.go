@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // An entry is a file, directory or link of the tree. It does not change once it
@@ -15,11 +16,13 @@ type entry struct {
 	attr  attr
 	fixed bool // it and everything below it stay as they are (I2)
 
-	children func() *children // of a directory, made when first asked for
-	link     string           // target of a symbolic link
-	text     func() []byte    // content of a file that this package makes
-	set      *set             // of a stored file
-	index    int              // of a stored file, in the set's Files
+	children func() *children       // of a directory, made when first asked for
+	link     string                 // target of a symbolic link
+	text     func() []byte          // content of a file that this package makes
+	body     func() ([]byte, error) // content of a note; its size is in attr
+	changed  func() time.Time       // if not nil, what is now in place of attr.mtime
+	set      *set                   // of a stored file
+	index    int                    // of a stored file, in the set's Files
 }
 
 func (e *entry) name() string { return path.Base(e.path) }

@@ -2,6 +2,7 @@ package gtm
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,10 +19,15 @@ import (
 // It is "" if the set is not of this engine or its backup did not come to its
 // end.
 func Runbook(info *catalog.SetInfo) string {
+	return RunbookAt(info, path.Join("/mnt/datfs/sets", info.Instance, info.Name))
+}
+
+// RunbookAt returns the Runbook of a set whose directory in a mount is dir.
+func RunbookAt(info *catalog.SetInfo, dir string) string {
 	if info.Engine != engineName || info.Method == nil || info.State == catalog.StateInterrupted || info.State == catalog.StateRunning {
 		return ""
 	}
-	b := &book{info: info, m: info.Method}
+	b := &book{info: info, m: info.Method, dir: dir}
 	for _, part := range []func(){b.title, b.datfs, b.setUp, b.short, b.long, b.journals} {
 		part()
 	}
@@ -33,6 +39,7 @@ type book struct {
 	strings.Builder
 	info *catalog.SetInfo
 	m    *catalog.Method
+	dir  string // of the set in a mount
 }
 
 func (b *book) line(format string, args ...any) { fmt.Fprintf(b, format+"\n", args...) }
@@ -107,7 +114,7 @@ func (b *book) journalDir() string {
 
 func (b *book) setUp() {
 	b.line("\n## By hand: set up\n\n```sh")
-	b.line("SET=${SET:-/mnt/datfs/sets/%s/%s}   # this directory", b.info.Instance, b.info.Name)
+	b.line("SET=${SET:-%s}   # the set's directory", shell(b.dir))
 	b.line("NEW=${NEW:-/restore}   # an empty directory with room for the databases")
 	b.line("export gtm_dist=%s gtm_chset=M", shell(b.m.Facts["gtm_dist"]))
 	b.line(`export gtmroutines="$gtm_dist/libgtmutil.so $gtm_dist" PATH="$gtm_dist:$PATH"`)

@@ -105,3 +105,19 @@ func TestRunbook_Other(t *testing.T) {
 		}
 	}
 }
+
+// TestRunbookAt holds that the set's directory is named so that a shell reads it.
+func TestRunbookAt(t *testing.T) {
+	info := &catalog.SetInfo{Engine: "gtm", State: catalog.StateComplete, Instance: "shop", Name: "2026-11-22T03-00-00Z", Method: &catalog.Method{}}
+	for _, dir := range []string{"/mnt/b/sets/shop/1", "/mnt/it's a b/sets/shop/1"} {
+		text := RunbookAt(info, dir)
+		line := regexp.MustCompile(`(?m)^SET=.*$`).FindString(text)
+		out, err := exec.Command("sh", "-c", "unset SET\n"+line+"\nprintf %s \"$SET\"").Output()
+		if err != nil || string(out) != dir {
+			t.Errorf("%s: the shell makes %q of it, %v", line, out, err)
+		}
+	}
+	if want := "SET=${SET:-/mnt/datfs/sets/shop/2026-11-22T03-00-00Z} "; !strings.Contains(Runbook(info), want) {
+		t.Errorf("no %q in\n%s", want, Runbook(info))
+	}
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"datfs/catalog"
+)
+
+func runbookCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "runbook",
+		Usage:     "print how a set is restored, step by step",
+		ArgsUsage: "SET",
+		Description: `runbook prints the run-book of a set that was taken in use, in Markdown: every step
+of its restore, with the paths, names and statements of this very set, by datfs and
+by hand. A mount has it as RESTORE.md in the set's directory. It changes nothing.
+
+Sets of "backup files" have none: "datfs restore SET --to DIR" is all there is to
+do.
+
+   datfs runbook mumps/latest
+   datfs runbook mumps/latest > restore.md`,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "lang", Value: "en", Usage: "`LANGUAGE`: en or ja"},
+		}, globalFlags(true, false)...),
+		Action: func(c *cli.Context) error {
+			if lang := c.String("lang"); !slices.Contains([]string{"en", "ja"}, lang) {
+				return usageErrorf(c, "--lang: unknown language %q: en or ja", lang)
+			}
+			return withRepo(catalog.Shared, runRunbook)(c)
+		},
+	}
+}
+
+func runRunbook(c *cli.Context, repo *catalog.Repository) (err error) {
+	name, err := resolve(repo, c.Args().First())
+	if err != nil {
+		return err
+	}
+	set, err := repo.OpenSet(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, set.Close()) }()
+	info := set.Info()
+	books := runbooksOf(info, path.Join("/mnt/datfs/sets", name.String()))
+	if len(books) == 0 {
+		return noRunbook(c, info)
+	}
+	i := slices.IndexFunc(books, func(b runbook) bool { return b.lang == c.String("lang") })
+	if i < 0 {
+		err := fmt.Errorf("runbook of set %v: there is none in the language %q", name, c.String("lang"))
+		return withHint(err, "--lang "+books[0].lang+" prints the one that there is")
+	}
+	_, err = io.WriteString(c.App.Writer, books[i].text)
+	return err
+}
+
+// noRunbook says why a set has no run-book, and how it is restored all the same.
+func noRunbook(c *cli.Context, info *catalog.SetInfo) error {
+	name, datfs := info.SetName(), datfsCommand(c)
+	switch {
+	case info.State == catalog.StateInterrupted || info.State == catalog.StateRunning:
+		err := fmt.Errorf("runbook of set %v: it is %s: it cannot be restored", name, info.State)
+		return withHint(err, datfs+" sets lists the sets; a complete one can be restored")
+	case info.Engine == "files":
+		err := fmt.Errorf("runbook of set %v: a set of files needs none: they were at rest, and are ready for use when they are copied back", name)
+		return withHint(err, fmt.Sprintf("%s restore %v --to DIR brings them back; / for DIR puts them where they came from", datfs, name))
+	}
+	err := fmt.Errorf("runbook of set %v: this datfs has none for sets of the engine %q", name, info.Engine)
+	return withHint(err, fmt.Sprintf("%s show %v says what a restore needs, and in which order", datfs, name))
+}
