@@ -96,7 +96,11 @@ func drillDir(c *cli.Context, repo *catalog.Repository, name catalog.SetName) (s
 // endDrill keeps the report in the set, and says how the drill ended.
 func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, report *iris.RestoreReport, err error) error {
 	if err == nil || report.Damage != "" {
-		err = errors.Join(err, keepReport(repo, name, "drill", report))
+		info, ierr := infoOf(repo, name)
+		if ierr == nil {
+			ierr = keepReport(repo, info, "drill", report)
+		}
+		err = errors.Join(err, ierr)
 	}
 	if c.Bool("json") {
 		err = errors.Join(err, writeJSON(c.App.Writer, report))

@@ -172,6 +172,9 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)
 	}
+	if err == nil || report.Damage != "" {
+		err = errors.Join(err, keepReport(repo, plan.Set, "restore", report))
+	}
 	return endRestoreIris(c, name, report, err)
 }
 

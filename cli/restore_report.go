@@ -1,11 +1,51 @@
 package cli
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
 	"datfs/catalog"
 	"datfs/dbback/iris"
 )
 
-// keepReport keeps the report of a restore or of a drill in the set.
-func keepReport(_ *catalog.Repository, _ catalog.SetName, _ string, _ *iris.RestoreReport) error {
+// integrityCheck is what a restore of an InterSystems database ends with.
+const integrityCheck = "CheckList^Integrity"
+
+// keepReport keeps the report of a restore or of a drill in the set, for people,
+// for programs, and what was said; and whether the set is validated by it. A
+// restore that was gone on with has proved as much as one that came through at
+// once: nothing is skipped that was not done before.
+func keepReport(repo *catalog.Repository, set *catalog.SetInfo, kind string, report *iris.RestoreReport) error {
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	name := set.SetName()
+	readable, err := repo.AddNote(name, kind, "md", report.Ended, []byte(report.Markdown()))
+	if err != nil {
+		return fmt.Errorf("keep the report in the set: %w", err)
+	}
+	_, err = repo.AddNote(name, kind, "json", report.Ended, append(text, '\n'))
+	if report.Transcript != "" {
+		_, terr := repo.AddNote(name, kind, "txt", report.Ended, []byte(report.Transcript))
+		err = errors.Join(err, terr)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the report in the set: %w", err)
+	}
+	host, _ := os.Hostname()
+	v := catalog.Validation{
+		Time: report.Ended, Check: integrityCheck, Instance: report.Instance, Host: host, Program: "datfs " + version(),
+		Clean: report.Clean, Findings: report.Damaged, Report: readable.Name,
+		Whole: len(report.Databases) == len(set.Method.Databases),
+	}
+	for _, db := range report.Databases {
+		v.Databases = append(v.Databases, db.Name)
+	}
+	if _, err := repo.AddValidation(name, v); err != nil {
+		return fmt.Errorf("mark the set as validated: %w", err)
+	}
 	return nil
 }

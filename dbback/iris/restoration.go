@@ -55,6 +55,7 @@ type RestoreReport struct {
 	LastJournal string    `json:"last_journal,omitempty"`
 	Reached     time.Time `json:"reached,omitzero"`   // the moment to which the journals brought the databases
 	Clean       bool      `json:"clean"`              // the integrity check ran to its end and found nothing
+	Damaged     int       `json:"damaged"`            // databases in which it found errors
 	Damage      string    `json:"damage,omitempty"`   // what it found
 	Warnings    []string  `json:"warnings,omitempty"` // what is not as it should be
 	Notes       []string  `json:"notes,omitempty"`    // what else is worth knowing
@@ -285,7 +286,7 @@ func (r *restoration) take(ctx context.Context, step restoreStep) error {
 // failed says what the failure of a step means.
 func (r *restoration) failed(step restoreStep, err error) error {
 	if damage, ok := errors.AsType[*DamageError](err); ok {
-		r.report.Damage = damage.Error()
+		r.report.Damage, r.report.Damaged = damage.Error(), len(damage.Directories)
 	}
 	e := &RestoreError{Set: r.plan.Set.SetName().String(), Step: step.name, State: english("state." + step.name), Again: step.again, Work: r.plan.Work, Err: err}
 	if step.name == restLook {
