@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
+	"datfs/dbback/iris"
 )
 
 func runbookCommand() *cli.Command {
@@ -21,17 +22,28 @@ func runbookCommand() *cli.Command {
 of its restore, with the paths, names and statements of this very set, by datfs and
 by hand. A mount has it as RESTORE.md in the set's directory. It changes nothing.
 
+Of a set of InterSystems databases it prints all three ways back, or the one that
+the flags of "datfs restore iris" choose; with the same flags it has the very
+statements that the command sends. No instance is needed, or asked.
+
 Sets of "backup files" have none: "datfs restore SET --to DIR" is all there is to
 do.
 
    datfs runbook mumps/latest
-   datfs runbook mumps/latest > restore.md`,
-		Flags: append([]cli.Flag{
+   datfs runbook IRIS/latest --lang ja > restore.md
+   datfs runbook IRIS/latest --database USER --instance IRIS
+   datfs runbook IRIS/latest --all --instance IRIS --second-instance IRISREST`,
+		Flags: append(append([]cli.Flag{
 			&cli.StringFlag{Name: "lang", Value: "en", Usage: "`LANGUAGE`: en or ja"},
-		}, globalFlags(true, false)...),
+			&cli.StringFlag{Name: "instance", Usage: "the instance's `NAME`; without it the set's"},
+			pathFlag("work-dir", "`DIR` for what the instance reads"),
+		}, restoreIrisWhat()...), globalFlags(true, false)...),
 		Action: func(c *cli.Context) error {
 			if lang := c.String("lang"); !slices.Contains([]string{"en", "ja"}, lang) {
 				return usageErrorf(c, "--lang: unknown language %q: en or ja", lang)
+			}
+			if _, err := restoreIrisOptions(c); err != nil {
+				return err
 			}
 			return withRepo(catalog.Shared, runRunbook)(c)
 		},
@@ -49,6 +61,9 @@ func runRunbook(c *cli.Context, repo *catalog.Repository) (err error) {
 	}
 	defer func() { err = errors.Join(err, set.Close()) }()
 	info := set.Info()
+	if chosen(c) {
+		return planBook(c, repo, info)
+	}
 	books := runbooksOf(info, path.Join("/mnt/datfs/sets", name.String()))
 	if len(books) == 0 {
 		return noRunbook(c, info)
@@ -59,6 +74,40 @@ func runRunbook(c *cli.Context, repo *catalog.Repository) (err error) {
 		return withHint(err, "--lang "+books[0].lang+" prints the one that there is")
 	}
 	_, err = io.WriteString(c.App.Writer, books[i].text)
+	return err
+}
+
+// chosen returns whether the flags choose one way back.
+func chosen(c *cli.Context) bool {
+	for _, name := range []string{"database", "all", "to", "redirect", "until", "no-journals", "define", "instance", "second-instance", "work-dir"} {
+		if c.IsSet(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// planBook prints the run-book of the way that the flags choose.
+func planBook(c *cli.Context, repo *catalog.Repository, info *catalog.SetInfo) error {
+	if info.Engine != "iris" {
+		return usageErrorf(c, "the set %s is of the engine %q: only --lang goes with it", info.SetName(), info.Engine)
+	}
+	opts, err := restoreIrisOptions(c)
+	if err != nil {
+		return err
+	}
+	opts.Instance, opts.WorkDir = c.String("instance"), c.Path("work-dir")
+	if opts.Everything {
+		opts.Instance = c.String("second-instance")
+	}
+	if opts.Later, err = laterJournals(repo, info); err != nil {
+		return err
+	}
+	plan, err := iris.PlanRestore(info, opts)
+	if err != nil {
+		return fmt.Errorf("runbook of set %v: %w", info.SetName(), err)
+	}
+	_, err = io.WriteString(c.App.Writer, plan.RunBook(c.String("lang")))
 	return err
 }
 

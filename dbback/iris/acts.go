@@ -86,7 +86,7 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 		}
 	}
 	if c.p.Way == WayElsewhere {
-		opts.Owner = &c.p.opts.owner.Owner
+		opts.Owner = c.p.opts.owner
 	}
 	report, err := dbback.Restore(ctx, r.repo, opts)
 	if report != nil {
@@ -231,7 +231,7 @@ func (c *extractAct) run(ctx context.Context, r *restoration) error {
 		if len(files) == 0 {
 			continue
 		}
-		opts := dbback.RestoreOptions{Set: set, Place: files, Owner: &p.opts.owner.Owner, Progress: r.opts.Progress}
+		opts := dbback.RestoreOptions{Set: set, Place: files, Owner: p.opts.owner, Progress: r.opts.Progress}
 		if _, err := dbback.Restore(ctx, r.repo, opts); err != nil {
 			return err
 		}

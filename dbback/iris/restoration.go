@@ -144,7 +144,7 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	if err := r.meet(ctx); err != nil {
 		return err
 	}
-	r.opts.manager = r.engine.mgr
+	r.opts.WorkDir = r.engine.workDir()
 	r.opts.owner = ownerOf(r.engine.mgr)
 	if err := r.findJournals(ctx, info); err != nil {
 		return err

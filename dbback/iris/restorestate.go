@@ -72,12 +72,12 @@ func (r *restoration) save() error {
 
 // ownerOf returns who an instance's files belong to: the owner of its manager
 // directory.
-func ownerOf(mgr string) *owner {
+func ownerOf(mgr string) *dbback.Owner {
 	var st syscall.Stat_t
 	if err := syscall.Stat(mgr, &st); err != nil {
-		return &owner{Owner: dbback.Owner{UID: os.Getuid(), GID: os.Getgid()}}
+		return &dbback.Owner{UID: os.Getuid(), GID: os.Getgid()}
 	}
-	return &owner{Owner: dbback.Owner{UID: int(st.Uid), GID: int(st.Gid)}}
+	return &dbback.Owner{UID: int(st.Uid), GID: int(st.Gid)}
 }
 
 // ownDir makes a directory that the instance can write to, and those above it

@@ -43,17 +43,12 @@ type RestoreOptions struct {
 	NoJournals bool                     // apply none: open transactions stay as they are
 	Later      []dbback.ArchivedJournal // journal files beyond the set, oldest first
 
-	Work   string // directory for what a restore needs; "": the usual one below the manager directory
-	SetDir string // the set in a mount, for the run-book; "": below /mnt/datfs
+	// WorkDir is where a restore makes the directory for what it needs, as in
+	// Options: "" is the usual one below the manager directory of the set's instance.
+	WorkDir string
+	SetDir  string // the set in a mount, for the run-book; "": below /mnt/datfs
 
-	manager string // directory of the instance with the sessions, as far as it is known
-	owner   *owner // of what is restored elsewhere
-}
-
-// An owner is what files of an instance belong to.
-type owner struct {
-	dbback.Owner
-	names string // "irisowner:irisusr", or numbers
+	owner *dbback.Owner // of what is restored elsewhere
 }
 
 // A RestorePlan is a restore of one set: what it does, step by step.
@@ -126,10 +121,7 @@ func PlanRestore(info *catalog.SetInfo, opts RestoreOptions) (*RestorePlan, erro
 	if err := p.chooseJournals(); err != nil {
 		return nil, err
 	}
-	p.Work = opts.Work
-	if p.Work == "" {
-		p.Work = restoreDir(p.base(), info.SetName(), p.key())
-	}
+	p.Work = restoreDir(p.workDir(), info.SetName(), p.key())
 	if strings.ContainsAny(p.Work, ",\"") || hasControl(p.Work) {
 		return nil, fmt.Errorf("the work directory %q has a character that ^DBREST cannot take; name another one", p.Work)
 	}
@@ -281,16 +273,15 @@ func (p *RestorePlan) key() string {
 	return shortSum(strings.Join(parts, "\x00"))
 }
 
-// base returns the directory that the work directory is made in.
-func (p *RestorePlan) base() string {
-	mgr := p.opts.manager
-	if mgr == "" && p.Way != WayEverything {
-		mgr = p.Set.Method.Facts[factManager]
+// workDir returns the directory that the restore makes its own in.
+func (p *RestorePlan) workDir() string {
+	switch mgr := p.manager(); {
+	case p.opts.WorkDir != "":
+		return filepath.Clean(p.opts.WorkDir)
+	case mgr != "" && p.Way != WayEverything:
+		return workDirIn(mgr)
 	}
-	if mgr == "" {
-		return "/var/tmp/datfs"
-	}
-	return filepath.Join(mgr, "Backup", "datfs")
+	return "/var/tmp/datfs" // where the second instance is, is not known
 }
 
 // factManager is the fact of a set with the manager directory.

@@ -25,8 +25,11 @@ func (e *Engine) workDir() string {
 	case e.mgr == "":
 		return ""
 	}
-	return filepath.Join(e.mgr, "Backup", "datfs")
+	return workDirIn(e.mgr)
 }
+
+// workDirIn returns the work directory of the instance with a manager directory.
+func workDirIn(mgr string) string { return filepath.Join(mgr, "Backup", "datfs") }
 
 // runDir returns the directory of a run.
 func (e *Engine) runDir(run *dbback.Run) string {
