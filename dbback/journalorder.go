@@ -43,7 +43,15 @@ func orderJournals(written map[string]time.Time, log []string) []string {
 		}
 		return orderKey{n.Day, began[group{n.Day, n.Prefix}], n.Prefix, n.Count, name}
 	}
-	names := slices.SortedFunc(maps.Keys(written), func(a, b string) int { return key(a).compare(key(b)) })
+	keys := make([]orderKey, 0, len(written))
+	for name := range written {
+		keys = append(keys, key(name))
+	}
+	slices.SortFunc(keys, orderKey.compare)
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.name
+	}
 
 	// Those that the log names change places among themselves.
 	var listed []string
