@@ -39,7 +39,7 @@ type ArchiveOptions struct {
 	// Log is told of each problem as it is recorded in the set. nil is fine.
 	Log func(format string, args ...any)
 
-	copying func(path string) // for tests: called before a file is opened
+	opening, read func(path string) // for tests: called before a file is opened, and when it was read
 }
 
 // An ArchiveReport says what a run of [ArchiveJournals] did.
@@ -223,13 +223,13 @@ func (a *archiver) storeOne(ctx context.Context, f StoredFile) error {
 			a.report.Known++
 			return nil
 		}
-		if a.opts.copying != nil {
-			a.opts.copying(path)
+		if a.opts.opening != nil {
+			a.opts.opening(path)
 		}
 		if err == nil {
 			var info catalog.FileInfo
 			stored := StoredFile{Path: path, Name: a.nameFor(path), Section: catalog.SectionJournals}
-			if info, err = storeFile(ctx, a.w, a.opts.Progress, stored, stillClosed); err == nil {
+			if info, err = storeFile(ctx, a.w, a.opts.Progress, stored, a.stillClosed); err == nil {
 				a.stored(path, &info)
 				return nil
 			}
@@ -249,7 +249,10 @@ func (a *archiver) storeOne(ctx context.Context, f StoredFile) error {
 var errNotClosed = errors.New("it was written to while it was copied, and is left to the next run")
 
 // stillClosed checks at the end of a copy that nobody writes to the file.
-func stillClosed(src *source) error {
+func (a *archiver) stillClosed(src *source) error {
+	if a.opts.read != nil {
+		a.opts.read(src.path)
+	}
 	var st unix.Stat_t
 	if err := src.stat(&st); err != nil {
 		return err
