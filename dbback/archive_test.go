@@ -186,14 +186,8 @@ func TestArchiveJournals(t *testing.T) {
 	f.write("alt/20261122.003", "of a third content, longer")
 	run("20261122.003.other-2", "other-2")
 
-	// A journal directory that was moved: the same files.
-	if err := os.Rename(filepath.Join(f.dir, "j"), filepath.Join(f.dir, "old")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(filepath.Join(f.dir, "old"), filepath.Join(f.dir, "alt2")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("alt2", filepath.Join(f.dir, "j")); err != nil {
+	// A journal file that was moved is the same.
+	if err := os.Rename(f.path("20261122.005"), filepath.Join(f.dir, "alt", "20261122.005")); err != nil {
 		t.Fatal(err)
 	}
 	run("")
@@ -284,6 +278,30 @@ func TestArchiveJournals_Written(t *testing.T) {
 	}
 	if r = run(nil); !slices.Equal(r.Stored, []string{"20261122.002"}) || len(r.Warnings) != 0 {
 		t.Errorf("then stored %v, warnings %q", r.Stored, r.Warnings)
+	}
+}
+
+// What another run has stored since the look is not stored again.
+func TestArchiveJournals_Late(t *testing.T) {
+	repo := newRepo(t)
+	f := newFakeJournals(t, "20261122.001", "20261122.002")
+	closed, err := f.ClosedJournals(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := &archiver{repo: repo.Repository, opts: ArchiveOptions{Instance: "PROD", Log: t.Logf}, report: &ArchiveReport{}}
+	if err := late.readArchive(); err != nil || !late.anyNew(closed.Files) {
+		t.Fatal("nothing is new", err)
+	}
+	f.archive(repo, nil)
+	if late.w, err = repo.Begin(catalog.BeginOptions{Instance: "PROD.journals", Engine: catalog.EngineJournal}); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.archive(t.Context(), closed); err != nil || late.report.Set != nil || late.report.Known != 1 {
+		t.Errorf("%+v, %v", late.report, err)
+	}
+	if sets, err := repo.Sets(); len(sets) != 1 || err != nil {
+		t.Errorf("%d sets, %v", len(sets), err)
 	}
 }
 
