@@ -24,7 +24,22 @@ type base struct {
 // the newest set that has one and, if that was cut off, of the newest one
 // before it that was not.
 func (w *SetWriter) bases(info *FileInfo) []*base {
-	names, err := w.repo.setFiles(w.info.Instance)
+	out := w.basesOf(w.info.Instance, info)
+	if info.Section != SectionJournals {
+		return out
+	}
+	// A journal file is mostly too small to be found by hooks, and it is in a
+	// backup and in the archive.
+	other, ok := ArchivedInstance(w.info.Instance)
+	if !ok {
+		other = ArchiveOf(other)
+	}
+	return append(out, w.basesOf(other, info)...)
+}
+
+// basesOf opens those of one instance.
+func (w *SetWriter) basesOf(instance string, info *FileInfo) []*base {
+	names, err := w.repo.setFiles(instance)
 	if err != nil {
 		return nil // no base costs time and, at worst, space
 	}

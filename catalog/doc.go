@@ -10,6 +10,8 @@
 //	catalog     catalog.db, a bbolt file: which packs exist, and where hooks are.
 //	            An index: it can be rebuilt
 //	set         one backup, final once it is sealed; a file below sets/
+//	archive     the journal files of an instance that were copied between
+//	            backups: sets of their own, under the name INSTANCE.journals
 //	file        one stored file of a set, with path, size, mode, owner, mtime
 //	block       the unit of deduplication: the database's own block, 64 KiB for
 //	            other files
@@ -75,6 +77,7 @@
 //	info.go        what is known of a set and its files; their JSON
 //	method.go      how the parts of a set belong together; the steps taken
 //	name.go        names of sets, and finding a set by a part of its name
+//	archive.go     the names of journal archives
 //	sets.go        listing and opening sets
 //	setformat.go   the format of a set's file
 //	setlog.go      writes it        setread.go, setpartial.go  read it

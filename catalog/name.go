@@ -63,8 +63,9 @@ func compareNames(a, b string) int {
 
 // Resolve finds the set that spec names: a full name, "PROD/latest" for the
 // newest complete set of an instance, "latest" if there is but one instance, or
-// the beginning of a single set's full name. It returns ErrNotFound or
-// ErrAmbiguous.
+// the beginning of a single set's full name. Sets of a journal archive are found
+// only by the archive's whole name: PROD means no PROD.journals. It returns
+// ErrNotFound or ErrAmbiguous.
 func (r *Repository) Resolve(spec string) (SetName, error) {
 	sets, damaged, err := r.list()
 	if err != nil {
@@ -97,7 +98,7 @@ func choose(all []damagedSet, spec string) (SetName, error) {
 			found = []damagedSet{s}
 			break
 		}
-		if spec != "" && !whole && strings.HasPrefix(full, spec) && (!known || s.name.Instance == instance) {
+		if spec != "" && !whole && strings.HasPrefix(full, spec) && (s.name.Instance == instance || !known && !s.name.IsArchive()) {
 			found, names = append(found, s), append(names, full)
 		}
 	}
@@ -133,6 +134,10 @@ func latest(sets []*SetInfo, damaged []damagedSet, instance string) (SetName, er
 		for _, d := range damaged {
 			all = append(all, d.name.Instance)
 		}
+		all = slices.DeleteFunc(all, func(name string) bool {
+			_, archive := ArchivedInstance(name)
+			return archive
+		})
 		slices.Sort(all)
 		all = slices.Compact(all)
 		if len(all) > 1 {

@@ -27,7 +27,7 @@ type Stats struct {
 	SavedPercent     float64 `json:"saved_percent"`     // of logical
 	Packs            int     `json:"packs"`
 
-	PerSet      []SetStats      `json:"per_set"`
+	PerSet      []SetStats      `json:"per_set"` // without those of journal archives, which are many and small
 	PerDatabase []DatabaseStats `json:"per_database"`
 }
 
@@ -95,6 +95,9 @@ func (s *Stats) addSet(set *SetInfo) {
 		s.Sets++
 		s.LogicalBytes += set.Bytes
 		s.ZeroBytes += set.ZeroBytes
+	}
+	if set.SetName().IsArchive() {
+		return // PerDatabase has one line for all of them
 	}
 	s.PerSet = append(s.PerSet, SetStats{
 		Instance: set.Instance, Name: set.Name, State: set.State, LogicalBytes: set.Bytes,

@@ -14,7 +14,7 @@ import (
 
 // BeginOptions says which set to begin.
 type BeginOptions struct {
-	Instance string    // see ValidInstance
+	Instance string    // see ValidBackup; of the engine EngineJournal what ArchiveOf returns
 	Engine   string    // what takes the backup: "files"
 	Program  string    // version of datfs
 	Args     []string  // the paths that were asked for
@@ -54,7 +54,7 @@ func (e *RepositoryError) Unwrap() error { return e.Err }
 // Begin starts a set. It returns ErrLocked if another backup of the same
 // instance is running; backups of other instances may run beside it.
 func (r *Repository) Begin(opts BeginOptions) (*SetWriter, error) {
-	if err := ValidInstance(opts.Instance); err != nil {
+	if err := checkName(opts.Instance, opts.Engine); err != nil {
 		return nil, err
 	}
 	w, err := r.begin(opts)

@@ -59,7 +59,7 @@ func newApp() *cli.App {
 		Description: walkThrough,
 		Flags:       append(globalFlags(true, true), cli.HelpFlag), // with a help command of its own the application gets none
 		Commands: []*cli.Command{
-			initCommand(), checkCommand(products()), backupCommand(products()), setsCommand(), showCommand(),
+			initCommand(), checkCommand(products()), backupCommand(products()), journalCommand(), setsCommand(), showCommand(),
 			mountCommand(), unmountCommand(), restoreCommand(), runbookCommand(), drillCommand(), statsCommand(), verifyCommand(), rebuildCommand(),
 			practiceCommand(), completionCommand(), helpCommand(),
 		},

@@ -68,7 +68,7 @@ func runBackupFiles(c *cli.Context) error {
 	if err := needFlag(c, "name", "INSTANCE"); err != nil {
 		return err
 	}
-	if err := catalog.ValidInstance(c.String("name")); err != nil {
+	if err := catalog.ValidBackup(c.String("name")); err != nil {
 		return usageErrorf(c, "--name: %w", err)
 	}
 	return withRepo(catalog.Shared, backupFiles)(c)

@@ -27,7 +27,8 @@ state is
 SIZE is what the files of the set add up to, STORED what its new blocks took on
 disk. VALIDATED is when the set was restored and checked last, and by which check;
 "part" names the databases if that were not all, "DAMAGED" says that damage was
-found and that no later check has looked at the same again.
+found and that no later check has looked at the same again. The sets of journal
+archives, which are many, are listed with --all.
 
 Below the table it says of a backup in use that was cut off, if none succeeded
 since, at which step that was, what it means for the instance, and what to do.
@@ -40,7 +41,10 @@ program, databases, whole, clean, findings and report.
 
    datfs sets
    datfs sets --json`,
-		Flags:  append([]cli.Flag{jsonFlag()}, globalFlags(true, false)...),
+		Flags: append([]cli.Flag{
+			boolFlag("all", "also those of journal archives (see journal list)"),
+			jsonFlag(),
+		}, globalFlags(true, false)...),
 		Action: withRepo(catalog.Shared, runSets),
 	}
 }
@@ -49,6 +53,9 @@ func runSets(c *cli.Context, repo *catalog.Repository) error {
 	// One set file that is damaged must not hide the others: what could be read
 	// is printed, then the error ends the command.
 	sets, err := repo.Sets()
+	if !c.Bool("all") {
+		sets = slices.DeleteFunc(sets, func(s *catalog.SetInfo) bool { return s.SetName().IsArchive() })
+	}
 	if c.Bool("json") {
 		list := make([]setSummary, len(sets))
 		for i, set := range sets {

@@ -18,7 +18,8 @@ func statsCommand() *cli.Command {
 what storing every block once saved and what compression saved.
 
 The tables count for each set and database the blocks that it was the first to
-bring (NEW) and what these took compressed (STORED). With --json it prints one
+bring (NEW) and what these took compressed (STORED). A journal archive has one
+line, NAME.journals, in the second table. With --json it prints one
 object with the same figures in bytes.
 
    datfs stats

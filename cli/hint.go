@@ -46,6 +46,9 @@ func hintsFor(err error) []string {
 	if failed, ok := errors.AsType[*iris.RestoreError](err); ok {
 		lines = append(lines, restoreHints(failed)...)
 	}
+	if s, ok := errors.AsType[*iris.SessionError](err); ok && s.Do != "" {
+		return append(lines, noPeriod(s.Do))
+	}
 	for _, row := range hints {
 		if row.matches(err) {
 			return append(lines, row.text)

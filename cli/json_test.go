@@ -213,6 +213,41 @@ type wantRestore struct {
 	Warnings       []string `json:"warnings"`
 }
 
+type wantArchive struct {
+	Instance string      `json:"instance"`
+	Set      wantSummary `json:"set"`
+	Stored   []string    `json:"stored"`
+	Known    int         `json:"known"`
+	Current  string      `json:"current"`
+	Warnings []string    `json:"warnings"`
+}
+
+type wantJournals []struct {
+	Instance string `json:"instance"`
+	Files    []struct {
+		Name    string `json:"name"`
+		Missing bool   `json:"missing"`
+		Copies  []struct {
+			Set         string    `json:"set"`
+			StoredAs    string    `json:"stored_as"`
+			Archive     bool      `json:"archive"`
+			Open        bool      `json:"open"`
+			Origin      string    `json:"origin"`
+			Size        int64     `json:"size"`
+			StoredBytes int64     `json:"stored_bytes"`
+			LastWritten time.Time `json:"last_written"`
+		} `json:"copies"`
+	} `json:"files"`
+	Reach *struct {
+		Set      string    `json:"set"`
+		Required string    `json:"required"`
+		Last     string    `json:"last"`
+		Until    time.Time `json:"until"`
+		Missing  []string  `json:"missing"`
+		Beyond   int       `json:"beyond"`
+	} `json:"reach"`
+}
+
 // decode decodes one JSON value that must have no field that T has not.
 func decode[T any](t *testing.T, data []byte) T {
 	t.Helper()
@@ -251,6 +286,8 @@ func TestJSONFields(t *testing.T) {
 		{"dry run", filled[dryPlan](), wantDryRun{}},
 		{"stats", filled[catalog.Stats](), wantStats{}},
 		{"restore", filled[dbback.RestoreReport](), wantRestore{}},
+		{"journal archive", archiveResult{Set: &setSummary{SetInfo: full}}, wantArchive{}},
+		{"journal list", filled[[]journalListing](), wantJournals{}},
 		{"verify", json.RawMessage(damages.Bytes()), wantDamage{}},
 	}
 	for _, tt := range tests {

@@ -63,7 +63,7 @@ func (p product) open(c *cli.Context) (dbback.Engine, string, error) {
 	if given := c.String("name"); given != "" {
 		name = given
 	}
-	if err := catalog.ValidInstance(name); err != nil {
+	if err := catalog.ValidBackup(name); err != nil {
 		return nil, "", withHint(usageErrorf(c, "%w", err), "--name NAME gives the sets a name of their own")
 	}
 	return engine, name, nil

@@ -50,6 +50,14 @@
 // Reads of databases have the lowest I/O priority that is not starved, and can
 // be limited to a rate.
 //
+// # Journals between backups
+//
+// [ArchiveJournals] copies the closed journal files of an instance into a journal
+// archive: sets under a name of their own, one for each run that finds something
+// new. [ArchivedJournals] lists what they hold together. [ReadJournalHistory] adds
+// the journals of backups, says what must have been between them and is missing,
+// and how far a restore of a set can go on ([JournalHistory.Reach]).
+//
 // # Restoring
 //
 // [Restore] brings the files of a set to a directory. A target that exists is
@@ -70,6 +78,11 @@
 //	backup.go    Backup: its options and errors
 //	procedure.go the steps
 //	gather.go    files beside the databases, transcripts, leftovers
+//	archive.go   ArchiveJournals
+//	archived.go  the journal files of an archive
+//	journalhistory.go  all journal files there are, gaps, how far they lead
+//	journalname.go, journalorder.go, journallog.go  names of journal files,
+//	             their order, journal.log
 //	throttle.go  reads with a limit and a low priority
 //	restore.go   Restore: its options, its report, its order
 //	plan.go      which files go where, and whether that can be

@@ -49,20 +49,29 @@ func (p *procedure) renamed(from, to string) {
 }
 
 func (p *procedure) storeFile(ctx context.Context, f StoredFile) error {
+	_, err := storeFile(ctx, p.w, p.opts.Progress, f, nil)
+	return err
+}
+
+// storeFile stores a file under the name that it is to have. check, if not nil, is
+// called after its last byte: with an error of it the file is not stored.
+func storeFile(ctx context.Context, w *catalog.SetWriter, progress *catalog.Progress, f StoredFile, check func(*source) error) (catalog.FileInfo, error) {
 	src, err := openSource(f.Path)
 	if err != nil {
-		return err
+		return catalog.FileInfo{}, err
 	}
 	defer func() { _ = src.Close() }()
-	p.opts.Progress.SetTotal(p.opts.Progress.Total() + src.opened.Size)
+	progress.SetTotal(progress.Total() + src.opened.Size)
 	info := src.fileInfo(f.Name)
 	info.Section, info.Origin = f.Section, f.Path
 	end := func(info *catalog.FileInfo) error {
 		info.SizeAtEnd, _, err = src.finish()
+		if err == nil && check != nil {
+			err = check(src)
+		}
 		return err
 	}
-	_, err = p.w.Store(ctx, info, src, end)
-	return err
+	return w.Store(ctx, info, src, end)
 }
 
 // overlay stores the databases as they are after the incremental.

@@ -14,11 +14,15 @@
 //	    configuration/  transcripts/         by plain name
 //	databases/PROD/USER/2026-11-22T03-00-00Z/IRIS.DAT
 //	                                         the files of complete sets by database
+//	journals/PROD/20261122.003               journal files that were copied between
+//	                                         backups, if there are any: the files of all
+//	                                         sets below sets/PROD.journals
 //	incomplete/PROD/2026-11-22T04-00-00Z/    any other set: the same, and PROBLEMS.txt
 //
-// Only complete sets are below latest, sets and databases (I6). What is below
-// incomplete is for looking: a file there has passed its checksums like any
-// other (I3), but the set cannot be restored as a whole.
+// Only complete sets are below latest, sets and databases (I6), and those of
+// journal archives (PROD.journals) neither below latest nor below databases. What
+// is below incomplete is for looking: a file there has passed its checksums like
+// any other (I3), but the set cannot be restored as a whole.
 //
 // A name that is taken within its directory gets "-2", "-3" and so on. Database
 // names with a slash have an underscore in its place.
@@ -76,6 +80,7 @@
 //
 //	mount.go mountpoint.go     mounting and unmounting, and where it is refused
 //	tree.go set.go view.go     the tree as plain data, without FUSE
+//	journals.go                the part of it that shows journal archives
 //	text.go                    the files that are not stored: README.txt and so on
 //	list.go                    what the repository holds now; the tree of that
 //	open.go                    sets that are open, shared by their readers

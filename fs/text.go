@@ -173,6 +173,7 @@ const readmeHead = `This is a datfs repository, mounted read-only.
                   configuration/  configuration files of the instance
                   transcripts/    what the instance was told, and its answers
   databases/    the same files by database: instance/database/time
+  journals/     journal files copied between backups, if there are any: instance/
   incomplete/   sets that are being written or that failed: for looking only
 
 Where a set has incremental/, its databases are "dirty" copies: DAMAGED until the

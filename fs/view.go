@@ -16,24 +16,26 @@ import (
 // cannot be read: an older one must not pass for it.
 func newTree(sets []*set, broken unreadable, started time.Time, readme func(newest *set) []byte) *entry {
 	complete, other := split(sets)
+	backups := withoutArchives(complete)
 	top := newChildren("")
 	root := &entry{attr: dirAttr(newestTime(sets, started)), children: func() *children { return top }}
 
-	top.addText("README.txt", textAttr(newestTime(complete, started)), false,
-		func() []byte { return readme(newest(complete)) })
-	top.addDir("latest", dirAttr(newestTime(complete, started)), false, func(c *children) {
-		for _, in := range byInstance(complete) {
+	top.addText("README.txt", textAttr(newestTime(backups, started)), false,
+		func() []byte { return readme(newest(backups)) })
+	top.addDir("latest", dirAttr(newestTime(backups, started)), false, func(c *children) {
+		for _, in := range byInstance(backups) {
 			if last := in.sets[len(in.sets)-1]; broken[in.name].Compare(last.info.SetName()) <= 0 {
 				c.add(in.name, linkTo(last))
 			}
 		}
 	})
 	top.addDir("sets", dirAttr(newestTime(complete, started)), false, setDirs(complete))
-	top.addDir("databases", privateDirAttr(newestTime(complete, started)), false, func(c *children) {
-		for _, in := range byInstance(complete) {
+	top.addDir("databases", privateDirAttr(newestTime(backups, started)), false, func(c *children) {
+		for _, in := range byInstance(backups) {
 			c.addDir(in.name, dirAttr(newestTime(in.sets, started)), false, databaseDirs(in.sets))
 		}
 	})
+	addJournals(top, sets, started)
 	top.addDir("incomplete", dirAttr(newestTime(other, started)), false, setDirs(other))
 	return root
 }

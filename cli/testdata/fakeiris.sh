@@ -4,6 +4,8 @@
 # LISTDIRS^DBACK and BACKUP^DBACK would. How the log looks is that of a full
 # backup of IRIS 2024.1, except for its kind. What it was told goes to $MGR/told.
 #
+# The current journal file is that in $MGR/current, or 20261122.002.
+#
 # $IRIS_FAIL names what goes wrong. $IRIS_LOGIN makes it ask for a user and a
 # password, which it echoes as no terminal would.
 say() { printf '\n%s\n' "$1"; }
@@ -27,6 +29,8 @@ if [ -n "$IRIS_LOGIN" ]; then
 	echo "Username: $user Password: $password"
 	[ "$user/$password" = "$IRIS_LOGIN" ] || { echo 'Access Denied'; exit 1; }
 fi
+current=20261122.002
+[ -e "$MGR/current" ] && current=$(cat "$MGR/current")
 mounted=1
 fails dismounted && mounted=0
 while read -r line; do
@@ -35,7 +39,7 @@ while read -r line; do
 	is '@@READY|' && say '@@READY|IRIS for UNIX (Red Hat Enterprise Linux 9 for x86-64) 2024.1 (Build 263U) Tue Apr 16 2024'
 	is '@@NS|' && say '@@NS|%SYS'
 	is '@@MGR|' && say "@@MGR|$MGR/"
-	is '@@JRN|' && say "@@JRN|$MGR/journal/20261122.002|$MGR/journal/|$MGR/journal/"
+	is '@@JRN|' && say "@@JRN|$MGR/journal/$current|$MGR/journal/|$MGR/journal/"
 	is '@@MIR|' && say '@@MIR|0|0'
 	is '@@BLEND|' && say '@@BLEND|1'
 	is '@@DB|' && say "@@DB|IRISSYS|$MGR/|8192|1|1|0|0|0|3" && say "@@DB|USER|$MGR/user/|8192|2|$mounted|0|0|0|3" && say '@@DBEND|1'

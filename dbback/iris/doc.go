@@ -74,6 +74,12 @@
 //     ClearAbortStatus. It is not.
 //   - That a last counter of a journal day is known, or a whole day's files are:
 //     only gaps within a day are found.
+//   - How the lines of journal.log look: see [dbback.ReadJournalLog]. Whether a
+//     member of a mirror that is not the primary still writes to the newest of the
+//     mirror's files that it has: the archive leaves that one out until there is a
+//     newer one, or it is compressed.
+//   - Whether a journal file ever changes after it was closed, but for being
+//     compressed; and which modification time it has then.
 //   - The label of databases with other than 8 KiB blocks, and its moment of
 //     writing after growth: a difference is a warning.
 //
@@ -95,8 +101,9 @@
 //	findings.go         the look at journals, list and databases
 //	facts.go            what a restore wants to know of the installation
 //	steps.go            list, mark, record, estimate, incremental
+//	closed.go           closed journal files, for the archive
 //	journals.go         journal files and configuration for the set
-//	journalfile.go      names of journal files, and which are missing
+//	journalfile.go      which journal files a set needs, and which are missing
 //	check.go            a stored copy against what the instance says
 //	plan.go             what a run would do, and what a failure means
 //	scripts.go          the statements

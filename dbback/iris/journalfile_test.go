@@ -5,50 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"datfs/dbback"
 )
-
-func TestParseJournalName(t *testing.T) {
-	tests := []struct {
-		name string
-		want journalName
-		ok   bool
-	}{
-		{"20261122.001", journalName{"", "20261122", 1, false}, true},
-		{"20261122.012z", journalName{"", "20261122", 12, true}, true},
-		{"20261122.1000", journalName{"", "20261122", 1000, false}, true},
-		{"PRE20261122.001", journalName{"PRE", "20261122", 1, false}, true},
-		{"MIRROR-AUGEST-20220917.011", journalName{"MIRROR-AUGEST-", "20220917", 11, false}, true},
-		{"MIRROR-M20200101-20220917.011z", journalName{"MIRROR-M20200101-", "20220917", 11, true}, true},
-		{"20261122.000", journalName{}, false},
-		{"20261122.01", journalName{}, false},
-		{"20261122.001.tmp", journalName{}, false},
-		{"20261122.001zz", journalName{}, false},
-		{"journal.log", journalName{}, false},
-		{"", journalName{}, false},
-	}
-	for _, tt := range tests {
-		if got, ok := parseJournalName(tt.name); got != tt.want || ok != tt.ok {
-			t.Errorf("%q: %+v, %v; want %+v, %v", tt.name, got, ok, tt.want, tt.ok)
-		}
-	}
-}
-
-func FuzzParseJournalName(f *testing.F) {
-	for _, s := range []string{"20261122.001z", "MIRROR-M-20220917.011", "x20261122.999999999", "20261122.000"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		n, ok := parseJournalName(s)
-		if !ok {
-			return
-		}
-		again, ok := parseJournalName(n.String())
-		n.zipped = false
-		if !ok || again != n {
-			t.Errorf("%q is %+v, and that %q", s, n, n.String())
-		}
-	})
-}
 
 func TestPickJournals(t *testing.T) {
 	tests := []struct {
@@ -101,8 +60,8 @@ func TestPickJournals(t *testing.T) {
 		},
 	}
 	for _, tt := range tests {
-		required, _ := parseJournalName(tt.required)
-		marker, _ := parseJournalName(tt.marker)
+		required, _ := dbback.ParseJournalName(tt.required)
+		marker, _ := dbback.ParseJournalName(tt.marker)
 		files, others, missing := pickJournals(strings.Fields(tt.paths), required, marker)
 		if got := paths(files); got != tt.files {
 			t.Errorf("%s: files %s, want %s", tt.name, got, tt.files)
@@ -128,22 +87,22 @@ func FuzzPickJournals(f *testing.F) {
 	f.Add("/j/20261122.001 /j/20261122.002z /a/20261122.002", "20261122.001", "20261122.002")
 	f.Add("", "20261122.001", "20261122.999999999")
 	f.Fuzz(func(t *testing.T, list, from, to string) {
-		required, ok1 := parseJournalName(from)
-		marker, ok2 := parseJournalName(to)
-		if !ok1 || !ok2 || required.prefix != marker.prefix || required.compare(marker) > 0 {
+		required, ok1 := dbback.ParseJournalName(from)
+		marker, ok2 := dbback.ParseJournalName(to)
+		if !ok1 || !ok2 || required.Prefix != marker.Prefix || required.Compare(marker) > 0 {
 			t.Skip()
 		}
 		files, _, missing := pickJournals(strings.Fields(list), required, marker)
-		if !slices.IsSortedFunc(files, func(a, b journalFile) int { return a.compare(b.journalName) }) {
+		if !slices.IsSortedFunc(files, func(a, b journalFile) int { return a.Compare(b.JournalName) }) {
 			t.Errorf("not in order: %s", paths(files))
 		}
 		have := make(map[string]bool)
 		for _, file := range files {
-			if have[file.String()] || file.compare(required) < 0 || file.compare(marker) > 0 {
+			if have[file.String()] || file.Compare(required) < 0 || file.Compare(marker) > 0 {
 				t.Errorf("%s twice or out of range", file.path)
 			}
 			have[file.String()] = true
-			if _, ok := parseJournalName(filepath.Base(file.path)); !ok {
+			if _, ok := dbback.ParseJournalName(filepath.Base(file.path)); !ok {
 				t.Errorf("%s is no journal file", file.path)
 			}
 		}

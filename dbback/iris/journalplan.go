@@ -51,8 +51,8 @@ func (p *RestorePlan) chooseJournals() error {
 		return refuse("the set %s has no journal files; to restore without them, which leaves open transactions as they are, say so", p.Set.SetName())
 	}
 	j := &p.journals
-	j.first = filepath.Base(plain(r.Required))
-	least := filepath.Base(plain(cmp.Or(r.Marker, r.Required))) // without it nothing is consistent
+	j.first = filepath.Base(dbback.PlainJournal(r.Required))
+	least := filepath.Base(dbback.PlainJournal(cmp.Or(r.Marker, r.Required))) // without it nothing is consistent
 	for _, name := range r.Files {
 		i := slices.IndexFunc(p.Set.Files, func(f catalog.FileInfo) bool {
 			return f.Section == catalog.SectionJournals && f.Path == name
@@ -77,7 +77,7 @@ const journalLogName = "journal.log"
 func sourceOf(info *catalog.SetInfo, i int) journalSource {
 	f := &info.Files[i]
 	return journalSource{
-		name: filepath.Base(plain(f.Path)), stored: f.Path, set: info.SetName(), file: i, wrote: f.ModTime, origin: f.Origin, size: f.Size,
+		name: filepath.Base(dbback.PlainJournal(f.Path)), stored: f.Path, set: info.SetName(), file: i, wrote: f.ModTime, origin: f.Origin, size: f.Size,
 	}
 }
 
@@ -86,9 +86,9 @@ func (p *RestorePlan) addLater() {
 	j := &p.journals
 	later := slices.Clone(p.opts.Later)
 	slices.SortStableFunc(later, func(a, b dbback.ArchivedJournal) int {
-		x, _ := parseJournalName(a.Name) // what is none, such as journal.log, comes first
-		y, _ := parseJournalName(b.Name)
-		return x.compare(y)
+		x, _ := dbback.ParseJournalName(a.Name) // what is none, such as journal.log, comes first
+		y, _ := dbback.ParseJournalName(b.Name)
+		return x.Compare(y)
 	})
 	for _, a := range later {
 		s := journalSource{name: a.Name, stored: a.Stored, set: a.Set, file: a.File, wrote: a.ModTime, origin: a.Origin, size: a.Size}
@@ -96,9 +96,9 @@ func (p *RestorePlan) addLater() {
 			j.log = &s
 			continue
 		}
-		last, ok := parseJournalName(j.files[len(j.files)-1].name)
-		next, ok2 := parseJournalName(a.Name)
-		if !ok || !ok2 || next.prefix != last.prefix || next.compare(last) <= 0 {
+		last, ok := dbback.ParseJournalName(j.files[len(j.files)-1].name)
+		next, ok2 := dbback.ParseJournalName(a.Name)
+		if !ok || !ok2 || next.Prefix != last.Prefix || next.Compare(last) <= 0 {
 			continue
 		}
 		if !follows(last, next) {
@@ -110,8 +110,8 @@ func (p *RestorePlan) addLater() {
 
 // follows returns whether no file can be missing between two, as far as names
 // tell: the next of the day, or the first of another day.
-func follows(a, b journalName) bool {
-	return b.day == a.day && b.count == a.count+1 || b.day > a.day && b.count == 1
+func follows(a, b dbback.JournalName) bool {
+	return b.Day == a.Day && b.Count == a.Count+1 || b.Day > a.Day && b.Count == 1
 }
 
 // limit chooses the last file. Into a running instance, and with no other wish,
@@ -166,7 +166,7 @@ func (j *journalPlan) locations() (out []string) {
 func (p *RestorePlan) lastPath() string {
 	j := &p.journals
 	if end := j.files[len(j.files)-1]; end.local() {
-		return plain(end.origin)
+		return dbback.PlainJournal(end.origin)
 	}
 	return p.journalDir() + j.last
 }
@@ -178,15 +178,15 @@ func localJournals(info *catalog.SetInfo, dirs []string, current string) (out []
 	if r == nil || len(r.Files) == 0 {
 		return nil
 	}
-	last, ok := parseJournalName(r.Files[len(r.Files)-1])
+	last, ok := dbback.ParseJournalName(r.Files[len(r.Files)-1])
 	if !ok {
 		return nil
 	}
 	seen := make(map[string]bool)
 	for _, path := range listFiles(dirs) {
-		n, ok := parseJournalName(filepath.Base(path))
+		n, ok := dbback.ParseJournalName(filepath.Base(path))
 		st, err := os.Stat(path)
-		if !ok || err != nil || n.prefix != last.prefix || n.compare(last) <= 0 || seen[n.String()] || plain(path) == plain(current) {
+		if !ok || err != nil || n.Prefix != last.Prefix || n.Compare(last) <= 0 || seen[n.String()] || dbback.PlainJournal(path) == dbback.PlainJournal(current) {
 			continue
 		}
 		seen[n.String()] = true

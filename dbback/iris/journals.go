@@ -43,7 +43,7 @@ func (e *Engine) Journals(ctx context.Context) (*dbback.Journals, error) {
 	if l.blocks > 0 {
 		out.Facts["blocks copied by the incremental"] = strconv.FormatInt(l.blocks, 10)
 	}
-	out.Range = &catalog.JournalRange{Required: plain(l.required), Marker: plain(l.marker), Offset: l.offset, Switched: plain(l.switched)}
+	out.Range = &catalog.JournalRange{Required: dbback.PlainJournal(l.required), Marker: dbback.PlainJournal(l.marker), Offset: l.offset, Switched: dbback.PlainJournal(l.switched)}
 	e.pick(out, dirs)
 	e.besides(out)
 	return out, nil
@@ -57,7 +57,7 @@ func (e *Engine) journalSwitched(a *answer, out *dbback.Journals) {
 	}
 	text := fmt.Sprintf("the journal file with the marker could not be closed and is copied as it is (%v)", err)
 	out.Warnings = append(out.Warnings, text)
-	out.Facts["journal"] = "open when copied"
+	out.Facts[dbback.FactJournal] = dbback.JournalOpen
 }
 
 // journalPlaces returns the current journal file and the directories that journal
@@ -92,15 +92,15 @@ func (e *Engine) pick(out *dbback.Journals, dirs []string) {
 	if r.Required == "" {
 		return
 	}
-	required, ok1 := parseJournalName(filepath.Base(r.Required))
-	marker, ok2 := parseJournalName(filepath.Base(last))
-	if !ok1 || !ok2 || required.prefix != marker.prefix {
+	required, ok1 := dbback.ParseJournalName(filepath.Base(r.Required))
+	marker, ok2 := dbback.ParseJournalName(filepath.Base(last))
+	if !ok1 || !ok2 || required.Prefix != marker.Prefix {
 		// A member that became the mirror's primary in between, for one.
 		out.Missing = append(out.Missing, fmt.Sprintf("which journal files lie between %s and %s cannot be told from their names; only these two are taken", r.Required, last))
 		e.take(out, []string{r.Required, last})
 		return
 	}
-	if required.compare(marker) > 0 {
+	if required.Compare(marker) > 0 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the log says that %s is the oldest journal needed, which is newer than %s with the marker: all between them are taken", r.Required, last))
 		required, marker = marker, required
 	}
@@ -136,7 +136,7 @@ func (e *Engine) take(out *dbback.Journals, paths []string) {
 
 func journal(path, name string, needed bool) dbback.StoredFile {
 	f := dbback.StoredFile{Path: path, Name: name, Section: catalog.SectionJournals, Needed: needed}
-	if _, ok := parseJournalName(name); ok && !strings.HasSuffix(name, "z") {
+	if _, ok := dbback.ParseJournalName(name); ok && !strings.HasSuffix(name, "z") {
 		f.Suffix = "z" // it may be compressed before it is read (InterSystems CPF reference, CompressFiles)
 	}
 	return f
@@ -167,11 +167,7 @@ func listFiles(dirs []string) []string {
 // journal tools find files, those of mirrors, and the configuration (InterSystems
 // manual, Data Integrity Guide).
 func (e *Engine) besides(out *dbback.Journals) {
-	out.Files = append(out.Files, journal(filepath.Join(e.mgr, "journal.log"), "journal.log", true))
-	logs, _ := filepath.Glob(filepath.Join(globEscape(e.mgr), "mirrorjrn-*.log"))
-	for _, path := range logs {
-		out.Files = append(out.Files, journal(path, filepath.Base(path), false))
-	}
+	out.Files = append(out.Files, e.journalLogs()...)
 	names := make(map[string]bool)
 	for _, path := range e.configFiles() {
 		name := filepath.Base(path)

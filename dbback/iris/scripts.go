@@ -39,13 +39,18 @@ func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"
 // lookScript asks what the preflight needs of the instance as a whole.
 func lookScript() script {
 	return newScript(
-		trapped("MGR", `write !,"@@MGR|",##class(%File).ManagerDirectory(),!`),
+		managerStatement(),
 		journalStatement(),
 		trapped("MIR", `write !,"@@MIR|",$SYSTEM.Mirror.IsMember(),"|",$SYSTEM.Mirror.IsPrimary(),!`),
 		trapped("MIRX", `write !,"@@MIRX|",$SYSTEM.Mirror.IsBackup(),"|",$SYSTEM.Mirror.IsAsyncMember(),"|",$SYSTEM.Mirror.MirrorName(),!`),
 		lastFullStatement(),
 		trapped("BL", `set rs=##class(%ResultSet).%New("Backup.General:DatabaseList") do rs.Execute() while rs.Next() { write !,"@@BL|",rs.Get("Directory") } write !,"@@BLEND|1",!`),
 	)
+}
+
+// placesScript asks where the journal files are.
+func placesScript() script {
+	return newScript(managerStatement(), journalStatement())
 }
 
 func journalStatement() string {
