@@ -46,6 +46,7 @@ func Backup(ctx context.Context, repo *catalog.Repository, e Engine, opts Backup
 	if opts.Step == nil {
 		opts.Step = func(string, string) {}
 	}
+	left := removeLeftovers(repo, opts)
 	opts.Step("preflight", sentences["preflight"])
 	survey, err := e.Preflight(ctx)
 	if err != nil {
@@ -68,7 +69,7 @@ func Backup(ctx context.Context, repo *catalog.Repository, e Engine, opts Backup
 		}
 	}
 	for again := false; ; again = true {
-		p := &procedure{repo: repo, engine: e, opts: opts, survey: survey}
+		p := &procedure{repo: repo, engine: e, opts: opts, survey: survey, left: left}
 		info, err := p.attempt(ctx)
 		change, ok := errors.AsType[*ListChangedError](err)
 		if !ok || again || ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -473,15 +474,19 @@ func (s *irisSite) recovers(t *testing.T) {
 }
 
 // A kill of datfs in each step: the set tells which step it was and what that
-// means, and the next backup cleans up.
+// means; a session that outlives it keeps the next backup away, which then cleans
+// up.
 func TestIris_Kill(t *testing.T) {
 	tests := []struct{ step, fail string }{
+		{"prepare", "hang LISTDIRS^DBACK after=1"}, // the first one is the preflight's
 		{"mark", "hang CLRINC^DBACK"},
 		{"copy", ""},
+		{"list", "hang LISTDIRS^DBACK after=2"},
 		{"record", "hang BACKUP^DBACK:E"},
 		{"estimate", "hang INT^DBSIZE"},
 		{"incremental", "hang BACKUP^DBACK:I"},
 		{"journals", "hang ^JRNSWTCH"},
+		{"seal", ""}, // it may be sealed before the kill
 	}
 	for _, tt := range tests {
 		t.Run(tt.step, func(t *testing.T) {
@@ -492,7 +497,6 @@ func TestIris_Kill(t *testing.T) {
 				args = append(args, "--io-limit", "100KB/s")
 			}
 			cmd := s.command(t, args...)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			steps := newStepWatcher(tt.step)
 			cmd.Stderr = steps
 			if words := strings.Fields(tt.fail); len(words) > 0 {
@@ -508,19 +512,30 @@ func TestIris_Kill(t *testing.T) {
 			case <-time.After(patience):
 				t.Errorf("step %s was not reached:\n%s", tt.step, steps)
 			}
-			if err := cmd.Process.Kill(); err != nil {
+			if tt.fail != "" {
+				s.wait(t, "a session hangs", func(st *practice.Status) bool { return len(st.Failures) == 0 })
+			}
+			if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 				t.Error(err)
 			}
 			_ = cmd.Wait()
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it started
 			info := s.newest(t)
-			if info == nil || info.State != catalog.StateInterrupted || info.LastStep() == nil || info.LastStep().Name != tt.step {
+			if info == nil || info.LastStep() == nil || info.LastStep().Name != tt.step {
 				t.Fatalf("after the kill: %+v", info)
+			}
+			if sealed := tt.step == "seal" && info.State == catalog.StateComplete; !sealed && info.State != catalog.StateInterrupted {
+				t.Errorf("after the kill: state %s", info.State)
 			}
 			last := info.LastStep()
 			text := s.datfs(t, "sets")
-			if last.Means != "" && !strings.Contains(text.stdout+text.stderr, last.Next) {
+			if info.State == catalog.StateInterrupted && !strings.Contains(text.stdout+text.stderr, last.Next) {
 				t.Errorf("sets does not say %q:\n%s%s", last.Next, text.stdout, text.stderr)
+			}
+			if tt.fail != "" {
+				if r := s.backup(t, 4); !strings.Contains(r.stderr, "other backup") {
+					t.Errorf("beside the session that was left behind:\n%s", r.stderr)
+				}
+				s.endSessions(t)
 			}
 			s.recovers(t)
 			if left := s.leftovers(t); len(left) != 0 {
@@ -528,6 +543,51 @@ func TestIris_Kill(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wait returns when the instance is as wanted.
+func (s *irisSite) wait(t *testing.T, what string, is func(*practice.Status) bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		st, err := s.inst.Status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is(st) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it never came to this: %s; %+v", what, st)
+		}
+	}
+}
+
+// endSessions ends the sessions of the instance whose datfs is gone.
+func (s *irisSite) endSessions(t *testing.T) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := 0
+	for _, path := range lines {
+		line, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(line), s.dir+"\x00iris\x00session") {
+			continue // it has ended meanwhile, or is somebody else's
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Error(err)
+		}
+		ended++
+	}
+	if ended == 0 {
+		t.Error("no session was left behind")
+	}
+	s.wait(t, "no session, no backup", func(st *practice.Status) bool { return st.Sessions == 0 && st.Backup == "" })
 }
 
 // stepLine is in the line that announces a step.

@@ -40,8 +40,9 @@
 // The instance writes lists, backup file and log into a directory of the run in
 // the work directory; the engine must be able to read them under the same paths,
 // and the database and journal files too: it runs as the instance's owner, or as
-// root, on the instance's host. End removes the directory. A lock in the work
-// directory keeps a second datfs away from the instance.
+// root, on the instance's host. End removes the directory. Locks in the work
+// directory and in the usual one keep a second datfs away from the instance; the
+// sessions hold them too, so that one which outlives its datfs does the same.
 //
 // Not part of a set: the write image journal (WIJ), which must not be applied to
 // restored files; iris.lck; file streams, which no incremental covers (the

@@ -228,16 +228,16 @@ func (l *look) workDir() bool {
 		l.fail(checkWorkDir, "Run datfs as the instance's owner, or give a --work-dir that both can write to", "it cannot be made: %v", err)
 		return false
 	}
-	lock, err := e.takeLock()
+	held, err := e.takeLocks(false)
 	if errors.Is(err, ErrBusy) {
-		l.fail(checkBusy, "Wait for it to end", "%v", err)
+		l.fail(checkBusy, "Wait for it to end; fuser -v with the path of the lock shows which process it is", "%v", err)
 		return false
 	}
 	if err != nil {
 		l.fail(checkWorkDir, "Run datfs as the instance's owner, or give a --work-dir that both can write to", "it cannot be written to: %v", err)
 		return false
 	}
-	_ = lock.Close()
+	_ = held.Close()
 	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it makes this one fail")
 	return true
 }
