@@ -364,6 +364,8 @@ func TestIris_Failures(t *testing.T) {
 		{"backup-fails", 1, catalog.StateInterrupted, "incremental", ""},
 		{"backup-fails E", 1, catalog.StateInterrupted, "record", ""},
 		{"backup-warns", 3, catalog.StateComplete, "seal", ""},
+		{"other-backup", 1, catalog.StateInterrupted, "incremental", "somebody else"},
+		{"backup-running", 1, catalog.StateInterrupted, "mark", "another backup"},
 		{"no-quiesce", 1, catalog.StateInterrupted, "incremental", "quiesce"},
 		{"no-marker", 1, catalog.StateInterrupted, "incremental", "marker"},
 		{"no-switch", 1, catalog.StateInterrupted, "incremental", "switch"},
@@ -452,7 +454,7 @@ func TestIris_Failures(t *testing.T) {
 // not to be noticed (see TestIris_BrokenMark).
 var notOfBackups = []string{
 	"restore-fails", "restore-not-mounted", "journal-restore-fails", "integrity-errors",
-	"variant-restore-0", "variant-overwrite", "clear-without-flush", "slow", "backup-running",
+	"variant-restore-0", "variant-overwrite", "clear-without-flush", "slow",
 }
 
 // recovers checks that after a failure the next backup is as good as any.

@@ -42,6 +42,9 @@ type attempt struct {
 	dbs   []catalog.Database // the newest list
 	log   *backupLog         // of the incremental
 
+	history      []entry // as it was before the mark
+	historyKnown bool
+
 	warnings []string // of the record, for the set
 }
 

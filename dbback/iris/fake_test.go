@@ -176,6 +176,8 @@ func (f *fake) usual(name, line, dir string) string {
 			must(os.WriteFile(strings.ReplaceAll(m[1], `""`, `"`), []byte(strings.Join(list, "\n")+"\n"), 0o666))
 		}
 		return "@@LIST|1"
+	case "BH":
+		return "@@BHEND|1"
 	case "CLRINC", "E", "JRNSWTCH":
 		return "Switching from: x\n@@" + name + "|1"
 	case "SIZE":

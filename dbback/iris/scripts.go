@@ -72,9 +72,19 @@ func listScript(file string) script {
 	)
 }
 
-// markScript clears the record of changed blocks.
+// historyStatement asks for the newest entries of the backup history. Its
+// subscripts are what public readers of the product's source name: so the answer
+// is looked at where there is one, and nothing depends on it that there is.
+func historyStatement() string {
+	const entry = `^SYS("BUHISTORY",h,`
+	return trapped("BH", `set n=0,h=$order(^SYS("BUHISTORY",""),-1) while (h'="")&&(n<20) { set n=n+1 write !,"@@BH|",h,"|",$get(`+
+		entry+`"TYPE")),"|",$get(`+entry+`"STATUS")),"|",$get(`+entry+`"DESC")) set h=$order(^SYS("BUHISTORY",h),-1) } write !,"@@BHEND|1",!`)
+}
+
+// markScript clears the record of changed blocks. The history is asked for before,
+// so that whatever comes after is seen.
 func markScript() script {
-	return newScript(trapped("CLRINC", `set x=$$CLRINC^DBACK("QUIET") write !,"@@CLRINC|",x,!`))
+	return newScript(historyStatement(), trapped("CLRINC", `set x=$$CLRINC^DBACK("QUIET") write !,"@@CLRINC|",x,!`))
 }
 
 // recordScript tells of the external full backup, type E.
@@ -98,7 +108,7 @@ func incrementalScript(description, file, log string, quiesce time.Duration) scr
 	}
 	call := fmt.Sprintf(`$$BACKUP^DBACK("","I",%s,%s,"N",%s,"NOINPUT","N","Y","",%s)`,
 		quote(description), quote(file), quote(log), wait)
-	return newScript(trapped("I", `set x=`+call+` write !,"@@I|",x,!`))
+	return newScript(trapped("I", `set x=`+call+` write !,"@@I|",x,!`), historyStatement())
 }
 
 // abortScript ends a backup that is running. The answer is 0 if it was told to

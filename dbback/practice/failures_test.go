@@ -246,6 +246,18 @@ func TestFail_DatabaseAdded(t *testing.T) {
 	}
 }
 
+// Somebody else's full backup after CLRINC is in the history, and takes what the
+// incremental would have had.
+func TestFail_OtherBackup(t *testing.T) {
+	inst := newInstance(t)
+	armed(t, inst, "other-backup")
+	out := typed(t, inst, `write "@@",$$CLRINC^DBACK("QUIET")`,
+		`set h=$order(^SYS("BUHISTORY",""),-1) write "@@",^SYS("BUHISTORY",h,"TYPE"),"@@",^SYS("BUHISTORY",h,"DESC")`)
+	if !strings.Contains(out, "@@1") || !strings.Contains(out, "@@F@@somebody else's") {
+		t.Errorf("it said:\n%s", out)
+	}
+}
+
 // An open transaction makes the required file older than the one switched to; a
 // purge takes it away.
 func TestFail_Journals(t *testing.T) {
