@@ -429,6 +429,23 @@ func TestBackup_CheckAndKeep(t *testing.T) {
 	}
 }
 
+// A preflight that finds no room for the incremental ends the backup, unless that
+// is to be ignored.
+func TestBackup_NoRoom(t *testing.T) {
+	repo, e := newRepo(t), newFake(t)
+	e.find = []catalog.Finding{{Level: catalog.LevelFail, Check: CheckIncremental, Text: "full"}}
+	if _, err := e.backup(t, repo, BackupOptions{}); err == nil || slices.Contains(e.calls, "begin") {
+		t.Errorf("error = %v, calls %v", err, e.calls)
+	}
+	info, err := e.backup(t, repo, BackupOptions{IgnoreSpace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := info.Findings[0]; f.Level != catalog.LevelWarn || f.Text != "full" {
+		t.Errorf("finding %+v", f)
+	}
+}
+
 // A backup that is cut off says so, and cleans up after itself.
 func TestBackup_Interrupted(t *testing.T) {
 	for _, call := range []string{"mark", "incremental"} {

@@ -212,7 +212,7 @@ func (p *procedure) checkIncrementalSpace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	need += need/10 + 16<<20 // blocks change while it is taken
+	need += need/10 + SpareSpace
 	if free >= need {
 		return nil
 	}

@@ -392,6 +392,7 @@ func TestIris_Failures(t *testing.T) {
 		{"crash after ^JRNSWTCH", 3, catalog.StateComplete, "seal", "JRNSWTCH"},
 
 		// Things to be known of that keep no backup from succeeding.
+		{"daemon-suspended", 0, catalog.StateComplete, "seal", "suspended"},
 		{"read-only USER", 0, catalog.StateComplete, "seal", "ead-only"},
 		{"mirrored USER primary", 0, catalog.StateComplete, "seal", "irror"},
 		{"mirrored USER async", 0, catalog.StateComplete, "seal", "async"},
@@ -473,6 +474,20 @@ func (s *irisSite) recovers(t *testing.T) {
 		t.Errorf("state %s", info.State)
 	}
 	mustDatfs(t, "--repo", s.repo, "verify", "--quiet")
+}
+
+// Where there is no room for the incremental, nothing is done to the instance.
+func TestIris_WorkDirFull(t *testing.T) {
+	dir := tmpfs(t, "1m")
+	s := newSite(t, practice.StartOptions{Load: practice.LoadNone})
+	r := s.backup(t, 4, "--work-dir", dir)
+	if info := s.newest(t); info != nil || !strings.Contains(r.stderr, "incremental space") {
+		t.Errorf("set %+v\n%s", info, r.stderr)
+	}
+	s.backup(t, 3, "--work-dir", dir, "--ignore-space") // the incremental is small
+	if info := s.newest(t); info == nil || info.State != catalog.StateComplete {
+		t.Errorf("set %+v", info)
+	}
 }
 
 // A kill of datfs in each step: the set tells which step it was and what that

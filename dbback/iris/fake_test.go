@@ -162,6 +162,8 @@ func (f *fake) usual(name, line, dir string) string {
 		return "@@MIRX|0|0|"
 	case "LF":
 		return "@@LF|0,No information recorded about a full backup"
+	case "WDS":
+		return "@@WDS|0"
 	case "BL":
 		return "@@BL|/x/\n@@BLEND|1"
 	case "DB":

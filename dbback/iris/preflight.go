@@ -27,6 +27,8 @@ const (
 	checkConfig     = "configuration file"
 	checkWorkDir    = "work directory"
 	checkBusy       = "other backup"
+	checkDaemon     = "write daemon" // is it suspended, as by a backup?
+	checkSpace      = dbback.CheckIncremental
 	checkList       = "backup list"      // which databases are, or are not, in it?
 	checkSystem     = "system databases" // are IRISSYS and IRISSECURITY in it?
 	checkMounted    = "mounted"          // all listed, and for writing?
@@ -91,8 +93,10 @@ func (l *look) all(ctx context.Context) {
 	l.journals(a)
 	l.mirror(a)
 	l.history(a)
+	l.daemon(a)
 	if l.workDir() {
 		l.databases(ctx, a)
+		l.space()
 	}
 }
 
@@ -238,6 +242,6 @@ func (l *look) workDir() bool {
 		return false
 	}
 	_ = held.Close()
-	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it makes this one fail")
+	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it suspends the write daemon, or makes this one fail")
 	return true
 }

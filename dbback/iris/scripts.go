@@ -44,6 +44,7 @@ func lookScript() script {
 		trapped("MIR", `write !,"@@MIR|",$SYSTEM.Mirror.IsMember(),"|",$SYSTEM.Mirror.IsPrimary(),!`),
 		trapped("MIRX", `write !,"@@MIRX|",$SYSTEM.Mirror.IsBackup(),"|",$SYSTEM.Mirror.IsAsyncMember(),"|",$SYSTEM.Mirror.MirrorName(),!`),
 		lastFullStatement(),
+		trapped("WDS", `write !,"@@WDS|",##class(Backup.General).IsWDSuspended(),!`),
 		trapped("BL", `set rs=##class(%ResultSet).%New("Backup.General:DatabaseList") do rs.Execute() while rs.Next() { write !,"@@BL|",rs.Get("Directory") } write !,"@@BLEND|1",!`),
 	)
 }

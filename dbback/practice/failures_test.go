@@ -246,6 +246,17 @@ func TestFail_DatabaseAdded(t *testing.T) {
 	}
 }
 
+// The write daemon is said to be suspended.
+func TestFail_Daemon(t *testing.T) {
+	inst := newInstance(t)
+	const ask = `write "@@",##class(Backup.General).IsWDSuspended()`
+	before := typed(t, inst, ask)
+	armed(t, inst, "daemon-suspended")
+	if after := typed(t, inst, ask); !strings.Contains(before, "@@0") || !strings.Contains(after, "@@1") {
+		t.Errorf("it said:\n%s\nand:\n%s", before, after)
+	}
+}
+
 // Somebody else's full backup after CLRINC is in the history, and takes what the
 // incremental would have had.
 func TestFail_OtherBackup(t *testing.T) {
