@@ -401,7 +401,7 @@ func TestIris_Failures(t *testing.T) {
 		{"extension-volume USER", 0, catalog.StateComplete, "seal", "volumes"},
 		{"unlisted APP", 0, catalog.StateComplete, "seal", "APP"},
 		{"wrong-blocks USER", 3, catalog.StateComplete, "seal", "blocks"},
-		{"wrong-directory USER", 0, catalog.StateComplete, "seal", ""}, // a database is known by the directory of the configuration
+		{"wrong-directory USER", 3, catalog.StateComplete, "seal", "user-elsewhere/"},
 
 		// Forms of which it is unknown which one a version uses.
 		{"variant-purposes", 0, catalog.StateComplete, "seal", ""},

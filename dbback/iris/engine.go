@@ -40,6 +40,7 @@ type attempt struct {
 	step  string
 	lists int                // how many there were
 	dbs   []catalog.Database // the newest list
+	known []configured       // what the instance says of them
 	log   *backupLog         // of the incremental
 
 	history      []entry // as it was before the mark

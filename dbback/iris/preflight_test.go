@@ -240,13 +240,17 @@ func TestCheck(t *testing.T) {
 		{"other blocks", catalog.FileInfo{Label: label("/db/user/", 64*mib, 16384), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "16384 bytes"},
 		{"too few", catalog.FileInfo{Label: label("/db/user/", 10*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "1280 blocks"},
 		{"too many", catalog.FileInfo{Label: label("/db/user/", 100*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "12800 blocks"},
-		{"absurd", catalog.FileInfo{Label: &catalog.Label{Directory: "/db/user/", Blocks: 1 << 62, BlockSize: 8192}}, ""},
+		{"absurd", catalog.FileInfo{Label: &catalog.Label{Directory: "/db/user/", Blocks: 1 << 62, BlockSize: 8192}}, "4611686018427387904 blocks"},
 	}
 	for _, tt := range tests {
 		got := strings.Join((&Engine{}).Check(db, tt.file), "; ")
 		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
+	}
+	e := &Engine{run: &attempt{known: []configured{{local: true, directory: "/db/user/", own: "/db/elsewhere/"}}}}
+	if got := strings.Join(e.Check(db, tests[0].file), "; "); !strings.Contains(got, "SYS.Database says /db/elsewhere/") {
+		t.Errorf("another directory in SYS.Database: %q", got)
 	}
 }
 

@@ -68,6 +68,7 @@ func listScript(file string) script {
 	return newScript(
 		trapped("DB", eachDatabase+`write !,"@@DB|",n,"|",d if $isobject(o) { write "|",o.BlockSize,"|",o.Size,"|",o.Mounted,"|",o.ReadOnlyMounted,"|",o.Mirrored,"|",o.EncryptedDB,"|",o.GlobalJournalState }} write !,"@@DBEND|1",!`),
 		trapped("DBX", eachDatabase+`if $isobject(o) { write !,"@@DBX|",o.Blocks,"|",o.MirrorDBName,"|",d }} write !`),
+		trapped("DBD", eachDatabase+`if $isobject(o) { write !,"@@DBD|",n,"|",o.Directory }} write !`),
 		trapped("VOL", eachDatabase+`if $isobject(o) { set v=$listtostring(o.VolumeDirectoryList,"|") if v'="" { write !,"@@VOL|",n,"|",v }}} write !`),
 		trapped("LIST", fmt.Sprintf(`set x=$$LISTDIRS^DBACK(%s,"QUIET") write !,"@@LIST|",x,!`, quote(file))),
 	)

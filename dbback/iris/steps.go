@@ -29,7 +29,7 @@ func (e *Engine) List(ctx context.Context) ([]catalog.Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.run.dbs = describe(list, known)
+	e.run.dbs, e.run.known = describe(list, known), known
 	return e.run.dbs, nil
 }
 
