@@ -153,10 +153,9 @@ func TestIris_WholeWay(t *testing.T) {
 	if r := s.datfs(t, "check", "iris", "--instance", "PRACTICE"); r.code != 0 && r.code != 3 {
 		t.Fatalf("check: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	// A copy that takes a moment, so that it is dirty.
-	s.backup(t, 0, "--io-limit", "4MB/s")
+	s.backup(t, 0, slowly...)
 	first := s.newest(t)
-	s.backup(t, 0, "--io-limit", "4MB/s")
+	s.backup(t, 0, slowly...)
 	second := s.newest(t)
 	for _, info := range []*catalog.SetInfo{first, second} {
 		if info.State != catalog.StateComplete || info.Engine != "iris" || info.Databases < 3 || len(info.Problems) != 0 {
@@ -250,27 +249,14 @@ func (s *irisSite) checkMount(t *testing.T, mnt string, info *catalog.SetInfo) {
 func (s *irisSite) restoreBeside(t *testing.T, mnt string, info *catalog.SetInfo, name string) (damaged int) {
 	t.Helper()
 	source := s.database(name)
-	target := s.copyOut(t, mnt, info.SetName().String(), name)
 	set := filepath.Join(mnt, "sets", info.SetName().String())
-	findings, err := storage.CheckFile(t.Context(), filepath.Join(target, "IRIS.DAT"))
-	if err != nil {
-		t.Fatal(err)
+	target, findings, sound := s.heal(t, mnt, info, name)
+	if !sound {
+		t.Fatalf("%s: the copy with the incremental is damaged", name)
 	}
 	if len(findings) > 0 {
 		damaged = 1
 		t.Logf("%s: the copy alone has %d findings, such as %s", name, len(findings), findings[0].Text)
-	}
-	list := filepath.Join(t.TempDir(), "dirlist.txt")
-	if err := os.WriteFile(list, fmt.Appendf(nil, "%s,%s,N\n", source, target), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cbk := filepath.Join(set, "incremental", info.Method.Incrementals[0])
-	out := s.session(t,
-		fmt.Sprintf(`write !,"@@MT|",##class(SYS.Database).MountDatabase("%s"),!`, target),
-		fmt.Sprintf(`set x=$$EXTSELCT^DBREST(1,0,"%s","%s",4,"","") write !,"@@REST|",x,!`, cbk, list),
-		fmt.Sprintf(`write !,"@@INT|",$system.Status.IsOK($$CheckList^Integrity(,$lb("%s"))),!`, target))
-	if !strings.Contains(out, "@@REST|1") || !strings.Contains(out, "@@INT|1") {
-		t.Fatalf("restore of %s:\n%s", name, out)
 	}
 	_, last, err := s.inst.Storage().SwitchJournal(t.Context())
 	if err != nil {
@@ -282,7 +268,7 @@ func (s *irisSite) restoreBeside(t *testing.T, mnt string, info *catalog.SetInfo
 	}
 	final := ended[slices.Index(ended, last)-1]
 	first := filepath.Join(set, "journals", filepath.Base(info.Method.Journal.Required))
-	out = s.session(t,
+	out := s.session(t,
 		fmt.Sprintf(`set j=##class(Journal.Restore).%%New(),j.FirstFile="%s",j.LastFile="%s",j.RollBack=1`, s.original(t, first), final),
 		fmt.Sprintf(`set sc=j.SelectUpdates("%s") do j.RedirectDatabase("%s","%s")`, source, source, target),
 		`set sc=j.Run() write !,"@@RUN|",$system.Status.IsOK(sc),"|",$system.Status.GetErrorText(sc),!`,
@@ -307,12 +293,79 @@ func (s *irisSite) restoreBeside(t *testing.T, mnt string, info *catalog.SetInfo
 	return damaged
 }
 
+// heal copies a database out of the mount, which has the findings by itself, and
+// applies the incremental to it: it should be sound then.
+func (s *irisSite) heal(t *testing.T, mnt string, info *catalog.SetInfo, name string) (target string, findings []storage.Finding, sound bool) {
+	t.Helper()
+	source := s.database(name)
+	target = s.copyOut(t, mnt, info.SetName().String(), name)
+	findings, err := storage.CheckFile(t.Context(), filepath.Join(target, "IRIS.DAT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(t.TempDir(), "dirlist.txt")
+	if err := os.WriteFile(list, fmt.Appendf(nil, "%s,%s,N\n", source, target), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cbk := filepath.Join(mnt, "sets", info.SetName().String(), "incremental", info.Method.Incrementals[0])
+	out := s.session(t,
+		fmt.Sprintf(`write !,"@@MT|",##class(SYS.Database).MountDatabase("%s"),!`, target),
+		fmt.Sprintf(`set x=$$EXTSELCT^DBREST(1,0,"%s","%s",4,"","") write !,"@@REST|",x,!`, cbk, list),
+		fmt.Sprintf(`write !,"@@INT|",$system.Status.IsOK($$CheckList^Integrity(,$lb("%s"))),!`, target))
+	if !strings.Contains(out, "@@REST|1") || !strings.Contains(out, "@@INT|") {
+		t.Fatalf("restore of %s:\n%s", name, out)
+	}
+	return target, findings, strings.Contains(out, "@@INT|1")
+}
+
+// The incremental holds what is changed in memory only when the mark is made: if
+// CLRINC forgot that, nothing in the set would say so, and the database restored
+// would be another one. Nothing is written to files here, and nothing changes, so
+// that the copies alone are what the databases were long ago.
+func TestIris_BrokenMark(t *testing.T) {
+	needFUSE(t)
+	for _, broken := range []bool{false, true} {
+		s := newSite(t, practice.StartOptions{Load: practice.LoadHeavy, FlushEvery: time.Hour})
+		s.wait(t, "much is changed", func(st *practice.Status) bool { return st.Journal.Offset > 1<<20 })
+		if err := s.inst.SetLoad(t.Context(), practice.LoadNone); err != nil {
+			t.Fatal(err)
+		}
+		if broken {
+			if err := s.inst.Fail("clear-without-flush"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.backup(t, 0)
+		target, _, _ := s.heal(t, mount(t, s.repo), s.newest(t), "user")
+		s.session(t, fmt.Sprintf(`write ##class(SYS.Database).DismountDatabase("%s")`, target))
+		_, last, err := s.inst.Storage().SwitchJournal(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := storage.ReplayOplog(s.oplog, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := storage.DigestFile(filepath.Join(target, "IRIS.DAT"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := got == content[s.database("user")].Digest(); same == broken {
+			t.Errorf("broken %v: what is restored is the same: %v", broken, same)
+		}
+	}
+}
+
 // original returns the path of a journal file of the set as the instance knows
 // it: they have not been purged.
 func (s *irisSite) original(t *testing.T, stored string) string {
 	t.Helper()
 	return filepath.Join(s.dir, "mgr", "journal", filepath.Base(stored))
 }
+
+// slowly makes a copy that takes a moment, so that it is a dirty one: it is read in
+// pieces, between which the instance writes.
+var slowly = []string{"--io-limit", "3MB/s"}
 
 // slow is how long a failing session may take in the tests.
 var slow = []string{"--step-timeout", "10s", "--backup-timeout", "10s"}
