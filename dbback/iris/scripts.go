@@ -14,7 +14,8 @@ import (
 // A statement answers with markers: lines that begin with @@NAME| and are all
 // that is looked at in a session's output. One that fails answers with
 // @@ERR|NAME|error|location|data, since after an error the terminal goes on with
-// the next line.
+// the next line. What takes its time is called before its marker is written: else a
+// session that ends meanwhile leaves a marker with whatever is said of that.
 type script []string
 
 // newScript puts the statements between what all sessions begin and end with.
@@ -97,7 +98,7 @@ func recordScript(description string) script {
 
 // sizeScript asks how large an incremental would be now.
 func sizeScript() script {
-	return newScript(trapped("SIZE", `write !,"@@SIZE|",$$INT^DBSIZE(1),!`))
+	return newScript(trapped("SIZE", `set x=$$INT^DBSIZE(1) write !,"@@SIZE|",x,!`))
 }
 
 // incrementalScript takes the incremental, type I. The arguments that switch the
@@ -117,7 +118,7 @@ func incrementalScript(description, file, log string, quiesce time.Duration) scr
 // end, 1 if none is running, 2 if it was told already (InterSystems class
 // reference, Backup.General).
 func abortScript() script {
-	return newScript(trapped("ABORT", `write !,"@@ABORT|",##class(Backup.General).AbortBackup(),!`))
+	return newScript(trapped("ABORT", `set x=##class(Backup.General).AbortBackup() write !,"@@ABORT|",x,!`))
 }
 
 // closeJournalScript makes the instance go on in a new journal file, so that the
