@@ -177,6 +177,11 @@ func TestBackup_Complete(t *testing.T) {
 	e.at["mark"] = func() { // what is written after the mark may be in the copy or not, but the mark comes first
 		edit(t, filepath.Join(e.dir, "user", "IRIS.DAT"), 5*8192, []byte("written after the mark"))
 	}
+	e.at["end"] = func() { // removes the incremental: only when the set has it for good
+		if info := repo.only(t); info.State != catalog.StateComplete {
+			t.Errorf("at the end the set is %s", info.State)
+		}
+	}
 	var progress catalog.Progress
 	_, err := e.backup(t, repo, BackupOptions{
 		Progress: &progress,

@@ -76,6 +76,9 @@ func playFake(path string) int {
 		fmt.Println(err)
 		return 9
 	}
+	if f.Deaf {
+		signal.Ignore(syscall.SIGTERM) // at once: nobody waits until it hangs
+	}
 	if len(os.Args) > 1 && os.Args[1] == "qlist" {
 		fmt.Print(f.Qlist)
 		return 0
@@ -205,9 +208,6 @@ func (f *fake) usual(name, line, dir string) string {
 // hang returns when the statement was aborted, or after longer than any test
 // waits. It says that it hangs through a pipe that the test reads.
 func (f *fake) hang(dir string) {
-	if f.Deaf {
-		signal.Ignore(syscall.SIGTERM)
-	}
 	if w, err := os.OpenFile(filepath.Join(dir, "hangs"), os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
 		w.Write([]byte("x"))
 		w.Close()
