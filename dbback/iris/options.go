@@ -37,8 +37,8 @@ type Options struct {
 	// WorkDir is where backup files, logs and lists are written by the instance
 	// and read by the engine; each run has a directory of its own in it. It is
 	// made if it is missing. Default: datfs in the directory Backup of the manager
-	// directory. All who back up an instance must use the same, since its lock
-	// lies there.
+	// directory. Those who cannot write to that one must all use the same, since
+	// the instance's lock lies there.
 	WorkDir string
 
 	// Description is put into the instance's backup history and into the label of

@@ -116,11 +116,12 @@ func (e *Engine) Restore(ctx context.Context, repo *catalog.Repository, set cata
 	if err != nil {
 		return r.report, fmt.Errorf("restore %s: %w", set, err)
 	}
-	lock, err := e.takeLock()
+	held, err := e.takeLocks(true)
 	if err != nil {
 		return r.report, fmt.Errorf("restore %s: lock of the instance: %w", set, err)
 	}
-	defer func() { _ = lock.Close() }()
+	e.terminal.held = held
+	defer func() { e.terminal.held = nil; _ = held.Close() }()
 	err = r.steps(ctx)
 	r.report.Ended, r.report.Transcript = time.Now(), r.transcript.String()
 	return r.report, err

@@ -24,7 +24,7 @@ func classTable() map[string]classMethod {
 		"Backup.General.ClearDatabaseList":      clearList,
 		"Backup.General.GetLastFullBackupInfo":  lastFullInfo,
 		"Backup.General.GetAbortStatus":         func(c *call) (value, error) { return c.inst.aborting(), nil },
-		"Backup.General.IsWDSuspended":          func(*call) (value, error) { return 0, nil },
+		"Backup.General.IsWDSuspended":          func(c *call) (value, error) { return c.inst.arms.has("daemon-suspended"), nil },
 
 		// Listed in the class reference of %SYS.Journal.System; used by staff code.
 		"%SYS.Journal.System.GetCurrentFileName":    func(c *call) (value, error) { return c.inst.db.Status().Journal, nil },

@@ -103,6 +103,8 @@ var backupFailures = []Failure{
 	{Name: "backup-fails", Args: "[TYPE] [MESSAGE]", Does: "BACKUP^DBACK of TYPE (I) returns 0, with MESSAGE in its log", Source: srcDBACK},
 	{Name: "backup-warns", Args: "[WARNINGS]", Does: "BACKUP^DBACK returns 1,warning~warning", Source: srcDBACK},
 	{Name: "backup-running", Stays: true, Does: "another backup is at work: BACKUP^DBACK returns 0, a restore -3", Source: srcMessages},
+	{Name: "daemon-suspended", Stays: true, Does: "Backup.General.IsWDSuspended returns 1, as during the last pass of a backup or a freeze", Source: "InterSystems class reference, Backup.General; the value is a guess"},
+	{Name: "other-backup", Does: "somebody else takes a full backup as soon as CLRINC^DBACK has cleared the bitmaps", Source: srcGuide},
 	{Name: "no-quiesce", Does: "BACKUP^DBACK gives up after its quiesce timeout: System failed to quiesce", Source: srcMessages},
 	{Name: "no-marker", Does: "BACKUP^DBACK fails in its last pass: Failed to place journal marker", Source: srcMessages},
 	{Name: "no-switch", Does: "BACKUP^DBACK fails to switch the journal file", Source: srcMessages},
