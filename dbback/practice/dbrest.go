@@ -58,7 +58,9 @@ func (i *Instance) restore(ctx context.Context, a restoreArgs, out io.Writer) st
 		}
 		// ^DBREST deletes the file when it has finished (manual, as above).
 		defer func() { _ = os.Remove(a.dirList) }()
-		opts.Targets = i.restorable(targets, out)
+		opts.Targets = slices.DeleteFunc(i.restorable(targets, out), func(t storage.RestoreTarget) bool {
+			return i.strikes("restore-omits", t.Source)
+		})
 	}
 	code := i.restoreBlocks(ctx, a, opts, out)
 	if code == restOK && i.arms.has("variant-restore-0") {
