@@ -44,7 +44,7 @@ func irisTuneFlags() []cli.Flag {
 	return []cli.Flag{
 		timeFlag("quiesce-timeout", "to wait for a quiet moment", 5*time.Minute),
 		timeFlag("backup-timeout", "for the incremental", 12*time.Hour),
-		timeFlag("step-timeout", "for other statements; for the mark 10m", 2*time.Minute),
+		timeFlag("step-timeout", "for other statements; for the mark 10m, to end after an abort 1m", 2*time.Minute),
 	}
 }
 
@@ -70,6 +70,15 @@ func markTimeout(c *cli.Context) time.Duration {
 	return timeLimit(c, "step-timeout")
 }
 
+// abortTimeout returns how long what was aborted may take to end: no longer than
+// any other statement, if a limit is given for these.
+func abortTimeout(c *cli.Context) time.Duration {
+	if d := timeLimit(c, "step-timeout"); c.IsSet("step-timeout") && d > 0 {
+		return min(d, iris.DefaultAbortTimeout)
+	}
+	return 0
+}
+
 func irisEngine(c *cli.Context) (dbback.Engine, string, error) {
 	if err := needFlag(c, "instance", "NAME"); err != nil {
 		return nil, "", err
@@ -91,6 +100,7 @@ func irisEngine(c *cli.Context) (dbback.Engine, string, error) {
 		BackupTimeout:    timeLimit(c, "backup-timeout"),
 		StatementTimeout: timeLimit(c, "step-timeout"),
 		MarkTimeout:      markTimeout(c),
+		AbortTimeout:     abortTimeout(c),
 	})
 	switch {
 	case errors.Is(err, iris.ErrNoCommand):

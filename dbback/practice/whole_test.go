@@ -1,6 +1,8 @@
 package practice_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -133,7 +135,11 @@ func ends(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.Stop(t.Context()) })
+	t.Cleanup(func() {
+		if err := r.Stop(context.Background()); err != nil && !errors.Is(err, practice.ErrDown) {
+			t.Errorf("stop: %v", err)
+		}
+	})
 }
 
 // needIris runs the iris command, which must succeed.
