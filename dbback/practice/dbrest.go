@@ -141,7 +141,7 @@ func (i *Instance) restoreBlocks(ctx context.Context, a restoreArgs, opts storag
 		if errors.Is(err, storage.ErrBusy) {
 			return restBusy
 		}
-		return restDevice
+		return restDevice // what it is for a target that cannot be written is not documented
 	}
 	return i.restoreJournals(ctx, a, info, opts.Targets, out)
 }
