@@ -44,7 +44,7 @@ func irisTuneFlags() []cli.Flag {
 	return []cli.Flag{
 		timeFlag("quiesce-timeout", "to wait for a quiet moment", 5*time.Minute),
 		timeFlag("backup-timeout", "for the incremental", 12*time.Hour),
-		timeFlag("step-timeout", "for other statements; for the mark 10m, to end after an abort 1m", 2*time.Minute),
+		timeFlag("step-timeout", "for other statements; for the mark 10m", 2*time.Minute),
 	}
 }
 
@@ -153,6 +153,9 @@ a container must see that, and all databases, under the same paths as datfs does
 Where the operating system does not sign the user on, --user says who it is. There
 is no --password, because every user of the machine can see a command line: write
 the password to a file for --password-file, or set DATFS_IRIS_PASSWORD.
+
+A statement that takes too long is aborted, and has a minute to end, or the time of
+--step-timeout if that is shorter.
 
 A warning of the preflight is kept in the set and does not change the exit code; a
 warning during the backup makes it 3, and so does a set that is incomplete.

@@ -156,8 +156,9 @@ func TestIris_WholeWay(t *testing.T) {
 	needFUSE(t)
 	// A copy is dirty if its first part is from another cycle of the write daemon
 	// than its last one. Files are read 4 MiB at a time, so the databases must have
-	// more than that in them (a quarter of their size at first), and the limit makes
-	// a second lie between two reads: some ten cycles.
+	// more than that in them (a quarter of their size at first). The limit makes a
+	// second lie between two reads, which is some ten cycles; but what it lets
+	// through at first is used up only by the first of the two databases.
 	s := newSiteOf(t, 24<<20, practice.StartOptions{Load: practice.LoadHeavy})
 	if r := s.datfs(t, "check", "iris", "--instance", "PRACTICE"); r.code != 0 && r.code != 3 {
 		t.Fatalf("check: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
