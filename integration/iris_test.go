@@ -367,7 +367,8 @@ func (s *irisSite) original(t *testing.T, stored string) string {
 // pieces, between which the instance writes.
 var slowly = []string{"--io-limit", "3MB/s"}
 
-// slow is how long a failing session may take in the tests.
+// slow is how long a failing session may take in the tests, and how long one that
+// was aborted may take to end.
 var slow = []string{"--step-timeout", "10s", "--backup-timeout", "10s"}
 
 // Every failure that concerns a backup, what becomes of the run, and that the
@@ -518,11 +519,13 @@ func TestIris_Failures(t *testing.T) {
 	}
 }
 
-// notOfBackups are failures that no backup meets: of restores, and one that is
-// not to be noticed (see TestIris_BrokenMark).
+// notOfBackups are failures that no backup meets in a step of its own: of restores
+// and starts, and one that is not to be noticed.
 var notOfBackups = []string{
 	"restore-fails", "restore-not-mounted", "journal-restore-fails", "integrity-errors",
 	"variant-restore-0", "variant-overwrite", "clear-without-flush", "slow",
+	"stale-lock", "dismount-fails", "dismount-does-nothing", "dismount-leaves-lock", "mount-fails", "mount-does-nothing", "mount-read-only", "create-fails",
+	"restore-omits", "journal-check-fails", "journal-restore-skips", "integrity-incomplete", "start-refused", "sturecov", "crash-writing",
 }
 
 // recovers checks that after a failure the next backup is as good as any.

@@ -157,6 +157,9 @@ func getConfig(c *call) (value, error) {
 // createConfig is Config.Databases.Create(name,.properties), as public scripts
 // call it: properties("Directory").
 func createConfig(c *call) (value, error) {
+	if c.inst.arms.take("create-fails", nil) != nil {
+		return statusError(fmt.Errorf("create database %s: %w", c.str(1), errArmed)), nil
+	}
 	dir := ""
 	if len(c.args) > 1 {
 		props, _ := c.args[1].(map[string]string)
