@@ -142,6 +142,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
+	what.Later = laterJournals(c, repo, name.Instance)
 	session := c.String("instance")
 	switch {
 	case what.Everything && c.String("second-instance") == "":
