@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
-	"datfs/dbback"
 	"datfs/dbback/iris"
 )
 
@@ -157,13 +156,6 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
-	info, err := infoOf(repo, name)
-	if err != nil {
-		return err
-	}
-	if what.Later, err = laterJournals(repo, info); err != nil {
-		return err
-	}
 	s := newScreen(c, "restore", inBytes)
 	opts := iris.RunOptions{
 		RestoreOptions: what, Progress: s.progress, Anew: c.Bool("anew"), OtherHost: c.Bool("other-host"), LookOnly: c.Bool("dry-run"),
@@ -185,12 +177,6 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 		err = errors.Join(err, keepReport(repo, plan.Set, "restore", report))
 	}
 	return endRestoreIris(c, name, report, err)
-}
-
-// laterJournals returns the journal files of the repository that a restore of a
-// set can go on with.
-func laterJournals(repo *catalog.Repository, info *catalog.SetInfo) ([]dbback.ArchivedJournal, error) {
-	return dbback.ArchivedJournals(repo, info.Instance)
 }
 
 // endRestoreIris says how a restore ended.

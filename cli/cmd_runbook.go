@@ -100,9 +100,7 @@ func planBook(c *cli.Context, repo *catalog.Repository, info *catalog.SetInfo) e
 	if opts.Everything {
 		opts.Instance = c.String("second-instance")
 	}
-	if opts.Later, err = laterJournals(repo, info); err != nil {
-		return err
-	}
+	opts.Later = laterJournals(c, repo, info.Instance)
 	plan, err := iris.PlanRestore(info, opts)
 	if err != nil {
 		return fmt.Errorf("runbook of set %v: %w", info.SetName(), err)
