@@ -22,10 +22,11 @@ import (
 
 // An irisSite is a practice instance in this process, and a repository for it.
 type irisSite struct {
-	inst  *practice.Instance
-	dir   string // the instance's
-	repo  string
-	oplog string
+	inst   *practice.Instance
+	dir    string // the instance's
+	repo   string
+	oplog  string
+	beside []string // directories of other instances whose iris command is on the PATH
 }
 
 // newSite makes an instance with small databases and starts it.
@@ -58,7 +59,12 @@ func (s *irisSite) start(t *testing.T, opts practice.StartOptions) {
 func (s *irisSite) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := command(t, append([]string{"--repo", s.repo}, args...)...)
-	cmd.Env = append(cmd.Env, "PATH="+filepath.Join(s.dir, "bin")+":"+os.Getenv("PATH"))
+	path := ""
+	for _, dir := range append([]string{s.dir}, s.beside...) {
+		path += filepath.Join(dir, "bin") + ":"
+	}
+	// An instance that datfs starts has no users: what it holds is what was restored.
+	cmd.Env = append(cmd.Env, "PATH="+path+os.Getenv("PATH"), "DATFS_PRACTICE_LOAD="+practice.LoadNone)
 	return cmd
 }
 
@@ -99,7 +105,7 @@ func (s *irisSite) newest(t *testing.T) *catalog.SetInfo {
 // session runs lines in a session of the instance and returns what it said.
 func (s *irisSite) session(t *testing.T, lines ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), s.inst.Command("iris"), "session", "PRACTICE", "-U", "%SYS")
+	cmd := exec.CommandContext(t.Context(), s.inst.Command("iris"), "session", s.inst.Name(), "-U", "%SYS")
 	cmd.Stdin = strings.NewReader(strings.Join(append(lines, "halt"), "\n") + "\n")
 	r := finish(t, cmd)
 	if r.code != 0 {

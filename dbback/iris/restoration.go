@@ -97,6 +97,7 @@ type restoration struct {
 	state   restoreState
 	version string   // of the instance with the sessions
 	made    []string // directories that were made, parents first
+	resumed string   // the step that it went on with; "" if it began anew
 
 	transcript strings.Builder
 }
@@ -169,6 +170,9 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	}
 	if err := r.checkSame(); err != nil {
 		return err
+	}
+	if text := p.gapText(English); text != "" {
+		r.warn("%s", text)
 	}
 	return r.load()
 }

@@ -84,8 +84,8 @@ func (r *restoration) isDown(ctx context.Context) error {
 	if strings.EqualFold(p.Target, p.Instance) {
 		return refuse("%s cannot restore itself as a whole: a second instance has to apply the incremental and the journals", p.Target)
 	}
-	if r.done(restStart) {
-		return nil // it was started by this restore
+	if r.done(restRelease) {
+		return nil // its databases are restored, and it may have been started since, by hand too
 	}
 	line, err := r.qlist(ctx, p.Target)
 	if err != nil {

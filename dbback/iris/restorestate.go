@@ -44,7 +44,7 @@ func (r *restoration) load() error {
 	if json.Unmarshal(b, &s) != nil || s.Key != key || r.opts.Anew {
 		return nil
 	}
-	r.state = s
+	r.state, r.resumed = s, s.Next
 	if s.Next != "" {
 		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
 	}

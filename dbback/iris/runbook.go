@@ -178,6 +178,9 @@ func (b *book) reach() {
 		last, to = j.last, stamp(j.reaches)
 	}
 	b.line("%s: %s; %s: %s; %s: %s\n", say(b.lang, "fact.first"), j.first, say(b.lang, "fact.last"), last, say(b.lang, "fact.reaches"), to)
+	if text := b.p.gapText(b.lang); text != "" {
+		b.line("%s\n", text)
+	}
 	if b.p.opts.Until.IsZero() {
 		return
 	}
