@@ -98,6 +98,7 @@ type restoration struct {
 	version string   // of the instance with the sessions
 	made    []string // directories that were made, parents first
 	resumed string   // the step that it went on with; "" if it began anew
+	looked  bool     // the step "look" was taken
 
 	transcript strings.Builder
 }
@@ -220,6 +221,9 @@ func (r *restoration) meet(ctx context.Context) error {
 	if !filepath.IsAbs(dir) || hasControl(dir) {
 		return fmt.Errorf("the manager directory %q is not the path of a directory", printable(dir))
 	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() { // before anything is made in it
+		return fmt.Errorf("the manager directory %s of the instance is not here: paths must mean the same in its sessions and for datfs", printable(dir))
+	}
 	r.engine.mgr = filepath.Clean(dir)
 	if ready, ok := a.find("READY"); ok {
 		r.version = strings.TrimSpace(printable(ready.value))
@@ -249,6 +253,7 @@ func (r *restoration) steps(ctx context.Context) error {
 			return err
 		}
 		r.report.Steps = append(r.report.Steps, DoneStep{step.name, began, time.Now()})
+		r.looked = true
 		if step.name == restLook && r.opts.Confirm != nil && !r.opts.LookOnly {
 			if err := r.opts.Confirm(r.plan, r.plan.steps[max(1, from)].name); err != nil {
 				return err
@@ -304,9 +309,13 @@ func (r *restoration) failed(step restoreStep, err error) error {
 	return errors.Join(e, r.save(), r.keepTranscript())
 }
 
-// keepTranscript adds what was said to the transcript in the work directory.
+// transcriptName is the file in the work directory with what was said.
+const transcriptName = "transcript.txt"
+
+// keepTranscript keeps what was said, in this run and those before it, in the work
+// directory.
 func (r *restoration) keepTranscript() error {
-	f, err := os.OpenFile(filepath.Join(r.plan.Work, "transcript.txt"), os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(filepath.Join(r.plan.Work, transcriptName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -369,17 +378,27 @@ const maxTranscript = 2 << 20
 
 // note keeps what is worth knowing of the restore, and tells of it.
 func (r *restoration) note(format string, args ...any) {
-	keep(&r.report.Notes, r.opts.Log, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	keep(&r.report.Notes, r.opts.Log, text)
+	if r.looked {
+		keep(&r.state.Notes, nil, text)
+	}
 }
 
 // warn keeps what is not as it should be.
 func (r *restoration) warn(format string, args ...any) {
-	keep(&r.report.Warnings, r.opts.Log, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	keep(&r.report.Warnings, r.opts.Log, text)
+	if r.looked {
+		keep(&r.state.Warnings, nil, text)
+	}
 }
 
 func keep(list *[]string, log func(string, ...any), text string) {
 	if !slices.Contains(*list, text) {
 		*list = append(*list, text)
-		log("%s", text)
+		if log != nil {
+			log("%s", text)
+		}
 	}
 }

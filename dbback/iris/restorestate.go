@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +25,11 @@ type restoreState struct {
 	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
 	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
 	Time      time.Time `json:"time"`
+
+	Report *RestoreReport `json:"report,omitempty"` // as far as it came
+	// Of the steps but "look", which each run takes and judges anew.
+	Warnings []string `json:"warnings,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
 }
 
 func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "state.json") }
@@ -45,15 +51,39 @@ func (r *restoration) load() error {
 		return nil
 	}
 	r.state, r.resumed = s, s.Next
+	if err := r.takeUp(); err != nil {
+		return err
+	}
 	if s.Next != "" {
 		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
 	}
 	return nil
 }
 
+// takeUp makes what the runs before this one did part of its report and of its
+// transcript: what is kept in the set is of the restore as a whole.
+func (r *restoration) takeUp() error {
+	if old := r.state.Report; old != nil {
+		now := r.report
+		now.Began, now.Steps, now.Bytes, now.WrittenBytes = old.Began, old.Steps, old.Bytes, old.WrittenBytes
+		now.LastJournal, now.Reached = old.LastJournal, old.Reached
+		now.Warnings = slices.Concat(r.state.Warnings, now.Warnings)
+		now.Notes = slices.Concat(r.state.Notes, now.Notes)
+	}
+	text, err := os.ReadFile(filepath.Join(r.plan.Work, transcriptName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	said := r.transcript.String() // in this run
+	r.transcript.Reset()
+	r.transcribe(string(text))
+	r.transcribe(said)
+	return err
+}
+
 // save keeps the state, durably.
 func (r *restoration) save() error {
-	r.state.Time = time.Now()
+	r.state.Time, r.state.Report = time.Now(), r.report
 	b, err := json.MarshalIndent(r.state, "", "  ")
 	if err != nil {
 		return err
