@@ -653,6 +653,13 @@ func (s *irisSite) wait(t *testing.T, what string, is func(*practice.Status) boo
 // endSessions ends the sessions of the instance whose datfs is gone.
 func (s *irisSite) endSessions(t *testing.T) {
 	t.Helper()
+	s.killSessions(t)
+	s.wait(t, "no session, no backup", func(st *practice.Status) bool { return st.Sessions == 0 && st.Backup == "" })
+}
+
+// killSessions kills the processes of sessions of the instance.
+func (s *irisSite) killSessions(t *testing.T) {
+	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
@@ -660,7 +667,9 @@ func (s *irisSite) endSessions(t *testing.T) {
 	ended := 0
 	for _, path := range lines {
 		line, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(line), s.dir+"\x00iris\x00session") {
+		if err != nil || !slices.ContainsFunc(append([]string{s.dir}, s.beside...), func(dir string) bool { // whose iris command it is
+			return strings.Contains(string(line), dir+"\x00iris\x00session\x00"+s.inst.Name()+"\x00")
+		}) {
 			continue // it has ended meanwhile, or is somebody else's
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
@@ -675,7 +684,6 @@ func (s *irisSite) endSessions(t *testing.T) {
 	if ended == 0 {
 		t.Error("no session was left behind")
 	}
-	s.wait(t, "no session, no backup", func(st *practice.Status) bool { return st.Sessions == 0 && st.Backup == "" })
 }
 
 // stepLine is in the line that announces a step.

@@ -132,7 +132,10 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 	}
 	// A user that exists for this start only. Its password is in an argument, as
 	// the product wants it, and worth nothing after that.
-	r.state.Emergency = [2]string{"datfs" + strings.ToLower(rand.Text()[:8]), rand.Text()[:16]}
+	// A run that was killed here may have started it: its user stays.
+	if r.state.Emergency[0] == "" {
+		r.state.Emergency = [2]string{"datfs" + strings.ToLower(rand.Text()[:8]), rand.Text()[:16]}
+	}
 	if err := r.save(); err != nil {
 		return err
 	}

@@ -375,30 +375,3 @@ func (r *restoration) transcribe(text string) {
 
 // maxTranscript bounds the transcript, in bytes; one text more may be beyond it.
 const maxTranscript = 2 << 20
-
-// note keeps what is worth knowing of the restore, and tells of it.
-func (r *restoration) note(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	keep(&r.report.Notes, r.opts.Log, text)
-	if r.looked {
-		keep(&r.state.Notes, nil, text)
-	}
-}
-
-// warn keeps what is not as it should be.
-func (r *restoration) warn(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	keep(&r.report.Warnings, r.opts.Log, text)
-	if r.looked {
-		keep(&r.state.Warnings, nil, text)
-	}
-}
-
-func keep(list *[]string, log func(string, ...any), text string) {
-	if !slices.Contains(*list, text) {
-		*list = append(*list, text)
-		if log != nil {
-			log("%s", text)
-		}
-	}
-}

@@ -157,3 +157,30 @@ func (r *restoration) removeMade() {
 		}
 	}
 }
+
+// note keeps what is worth knowing of the restore, and tells of it.
+func (r *restoration) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	keep(&r.report.Notes, r.opts.Log, text)
+	if r.looked {
+		keep(&r.state.Notes, nil, text)
+	}
+}
+
+// warn keeps what is not as it should be.
+func (r *restoration) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	keep(&r.report.Warnings, r.opts.Log, text)
+	if r.looked {
+		keep(&r.state.Warnings, nil, text)
+	}
+}
+
+func keep(list *[]string, log func(string, ...any), text string) {
+	if !slices.Contains(*list, text) {
+		*list = append(*list, text)
+		if log != nil {
+			log("%s", text)
+		}
+	}
+}
