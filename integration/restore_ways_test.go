@@ -131,7 +131,7 @@ func TestRestore_Until(t *testing.T) {
 	}
 	s.switchJournal(t)
 	for _, n := range []int{1, 0} {
-		rep := s.restored(t, set, "--database", "USER", "--instance", "PRACTICE", "--until", between[n].Format("2006-01-02 15:04:05"))
+		rep := s.restored(t, set, "--database", "USER", "--instance", "PRACTICE", "--until", between[n].Format(time.DateTime))
 		if rep.LastJournal != ends[n] || rep.Reached.After(between[n]) {
 			t.Errorf("until %v it reached %v, the end of %s; want %s", between[n], rep.Reached, rep.LastJournal, ends[n])
 		}

@@ -199,6 +199,9 @@ func (c *extractAct) show(b *book) {
 			}
 		}
 	}
+	if log := p.journals.log; !p.journals.none && log != nil && !log.local() && log.set != p.Set.SetName() { // it lists those, too
+		b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s "$WORK"/journals/`, shellWord(p.Set.Instance), journalLogName))
+	}
 	b.shell(b.own(p.Work))
 	if p.Way == WayEverything && !p.journals.none {
 		b.say("survived")
