@@ -220,3 +220,31 @@ func ownerOf(t *testing.T, path string) own {
 	st := info.Sys().(*syscall.Stat_t)
 	return own{st.Uid, st.Gid, info.Mode()}
 }
+
+// remount gives a small file system another size.
+func remount(t *testing.T, dir, size string) {
+	t.Helper()
+	if err := syscall.Mount("datfs-test", dir, "tmpfs", syscall.MS_REMOUNT, "size="+size); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readOnly makes a directory read-only, for everybody, until the test ends.
+func readOnly(t *testing.T, dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		missing(t, "only root can mount a directory read-only")
+	}
+	if err := syscall.Mount(dir, dir, "", syscall.MS_BIND, ""); err != nil {
+		missing(t, "mount %s: %v", dir, err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+			_ = syscall.Unmount(dir, syscall.MNT_DETACH)
+		}
+	})
+	if err := syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+}
