@@ -132,6 +132,7 @@ func TestRestore_BookIsSent(t *testing.T) {
 	for _, flags := range [][]string{
 		{"--database", "USER", "--instance", "PRACTICE"},
 		{"--database", "USER", "--database", "APP", "--instance", "PRACTICE", "--no-journals"},
+		{"--database", "APP", "--until", until, "--instance", "PRACTICE"},
 		{"--to", filepath.Join(t.TempDir(), "to"), "--instance", "PRACTICE"},
 		{"--redirect", "USER=" + filepath.Join(t.TempDir(), "a dir"), "--define", "--instance", "OTHER"},
 		{"--redirect", "APP=" + filepath.Join(t.TempDir(), "app"), "--until", until, "--instance", "OTHER"},
@@ -161,6 +162,9 @@ func TestRestore_BookIsSent(t *testing.T) {
 			book := s.datfs(t, append([]string{"runbook"}, flags...)...)
 			if book.code != 0 {
 				t.Fatalf("runbook: exit code %d\n%s", book.code, book.stderr)
+			}
+			if ja := s.datfs(t, append([]string{"runbook", "--lang", "ja"}, flags...)...); !slices.Equal(statements(t, ja.stdout), statements(t, book.stdout)) {
+				t.Errorf("the Japanese one has other statements:\n%s%s", ja.stdout, ja.stderr)
 			}
 			s.restored(t, flags...)
 			sameStatements(t, statements(t, book.stdout), s.sent(t))

@@ -183,6 +183,12 @@ func (p *RestorePlan) lastPath() string {
 	return p.journalDir() + j.last
 }
 
+// asksForJournals returns whether the restore looks for further journal files of
+// the running instance: those that it has closed before Until.
+func (o *RestoreOptions) asksForJournals() bool {
+	return !o.Until.IsZero() && !o.NoJournals && !o.Everything && o.To == "" && len(o.Redirect) == 0
+}
+
 // localJournals returns the journal files in directories of this machine that an
 // instance closed after the last one of the set: all but the current one.
 func localJournals(info *catalog.SetInfo, dirs []string, current string) (out []dbback.ArchivedJournal) {

@@ -196,7 +196,7 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 		if st, err := os.Stat(path); err == nil && st.Size() > 0 {
 			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{Name: journalLogName, Stored: journalLogName, Origin: path})
 		}
-	case !r.opts.Until.IsZero() && r.opts.To == "" && len(r.opts.Redirect) == 0:
+	case r.opts.asksForJournals():
 		a, err := r.session(ctx, r.engine.statement("asking for the journal files", newScript(journalStatement())))
 		if err != nil {
 			return err

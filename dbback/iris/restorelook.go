@@ -18,7 +18,11 @@ import (
 type lookAct struct{ p *RestorePlan }
 
 func (c *lookAct) show(b *book) {
-	statements := append([]string{managerStatement(), mirrorStatement()}, stateStatements(c.p.dirs())...)
+	statements := []string{managerStatement()}
+	if c.p.opts.asksForJournals() {
+		statements = append(statements, journalStatement())
+	}
+	statements = append(append(statements, mirrorStatement()), stateStatements(c.p.dirs())...)
 	if c.p.Way == WayEverything {
 		b.shell(c.p.controlProgram() + " qlist " + shellWord(c.p.Target))
 	}
