@@ -187,6 +187,7 @@ func (s *irisSite) crash(t *testing.T) (journals []string) {
 func everything(t *testing.T) (s *irisSite, set, last string) {
 	t.Helper()
 	s = newSite(t, practice.StartOptions{Load: practice.LoadHeavy})
+	arm(t, s.inst, "open-transaction") // to be rolled back
 	s.backup(t, 0, slowly...)
 	set = s.set(t)
 	s.switchJournal(t)
@@ -313,9 +314,13 @@ func (s *irisSite) iris(t *testing.T, stdin string, args ...string) string {
 func TestRestore_Beside(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, practice.StartOptions{Load: practice.LoadHeavy})
+	arm(t, s.inst, "open-transaction") // to be rolled back
 	s.backup(t, 0, slowly...)
 	set := s.set(t)
 	info := s.newest(t)
+	if err := s.inst.ClearFailures(); err != nil {
+		t.Fatal(err)
+	}
 	marker := filepath.Base(info.Method.Journal.Marker)
 
 	to := filepath.Join(t.TempDir(), "to")
