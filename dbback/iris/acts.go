@@ -24,6 +24,9 @@ type act interface {
 	run(ctx context.Context, r *restoration) error
 }
 
+// A telling act is one that tells sessions something.
+type telling interface{ tells() []string }
+
 // A terminalAct is a session of the instance.
 type terminalAct struct {
 	name       string // for errors
@@ -37,6 +40,8 @@ func (p *RestorePlan) terminal(name string, statements []string, judge func(*res
 }
 
 func (t *terminalAct) long() *terminalAct { t.hours = true; return t }
+
+func (t *terminalAct) tells() []string { return t.statements }
 
 func (t *terminalAct) show(b *book) { b.terminal(t.statements) }
 

@@ -160,7 +160,9 @@ func (e *ByHandError) Error() string {
 // writing.
 type validateAct struct{ p *RestorePlan }
 
-func (c *validateAct) show(b *book) { b.terminalOf(c.p.Target, stateStatements(c.p.dirs())) }
+func (c *validateAct) tells() []string { return stateStatements(c.p.dirs()) }
+
+func (c *validateAct) show(b *book) { b.terminalOf(c.p.Target, c.tells()) }
 
 func (c *validateAct) run(ctx context.Context, r *restoration) error {
 	user, password := r.state.Emergency[0], r.state.Emergency[1]
@@ -186,8 +188,10 @@ type normalAct struct{ p *RestorePlan }
 func (c *normalAct) show(b *book) {
 	b.shell(fmt.Sprintf("%s stop %s quietly", c.p.controlProgram(), shellWord(c.p.Target)),
 		fmt.Sprintf("%s start %s", c.p.controlProgram(), shellWord(c.p.Target)))
-	b.terminalOf(c.p.Target, stateStatements(c.p.dirs()))
+	b.terminalOf(c.p.Target, c.tells())
 }
+
+func (c *normalAct) tells() []string { return stateStatements(c.p.dirs()) }
 
 func (c *normalAct) run(ctx context.Context, r *restoration) error {
 	for _, args := range [][]string{{"stop", c.p.Target, "quietly"}, {"start", c.p.Target}} {

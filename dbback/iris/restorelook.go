@@ -17,12 +17,15 @@ import (
 // A lookAct finds out whether the restore can be done. It changes nothing.
 type lookAct struct{ p *RestorePlan }
 
+func (c *lookAct) tells() []string {
+	return append([]string{managerStatement(), mirrorStatement()}, stateStatements(c.p.dirs())...)
+}
+
 func (c *lookAct) show(b *book) {
-	statements := append([]string{managerStatement(), mirrorStatement()}, stateStatements(c.p.dirs())...)
 	if c.p.Way == WayEverything {
 		b.shell(c.p.controlProgram() + " qlist " + shellWord(c.p.Target))
 	}
-	b.terminal(statements)
+	b.terminal(c.tells())
 }
 
 func (c *lookAct) run(ctx context.Context, r *restoration) error {

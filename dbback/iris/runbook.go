@@ -296,8 +296,8 @@ func (p *RestorePlan) Command() string {
 func (p *RestorePlan) Statements() (out []string) {
 	for _, step := range p.steps {
 		for _, a := range step.acts {
-			if t, ok := a.(*terminalAct); ok {
-				out = append(out, t.statements...)
+			if t, ok := a.(telling); ok {
+				out = append(out, t.tells()...)
 			}
 		}
 	}
