@@ -217,7 +217,7 @@ func judgeDefine(a *answer, dbs []RestoredDatabase) error {
 		return err
 	}
 	for i, v := range values {
-		if v[0] != "1" || len(v) < 2 {
+		if v[0] != "1" || len(v) < 2 || v[1] == "" {
 			return &AnswerError{What: "Config.Databases.Create of " + dbs[i].Name, Answer: printable(strings.Join(v, "|"))}
 		}
 		if dir := slashed(strings.Join(v[1:], "|")); dir != dbs[i].To {

@@ -193,7 +193,7 @@ func (p *RestorePlan) UntilText(lang string) string {
 	}
 	s := say(lang, "until", stamp(p.opts.Until), j.last, stamp(j.reaches))
 	if j.next != nil {
-		s += " " + say(lang, "until.next", j.next.name, stamp(j.next.wrote))
+		s += say(lang, "until.next", j.next.name, stamp(j.next.wrote))
 	}
 	return s
 }

@@ -77,7 +77,7 @@ var texts = map[string][2]string{
 		"早めに新しいバックアップを取得してください。このインスタンスの他のインクリメンタル・バックアップは、もう存在しないデータベースを前提としています。アプリケーションを確認してください。後のセットが検証されるまで、このセットを保管してください。"},
 	"after.wij":  {"The WIJ that was moved aside may be removed when the databases have proved good.", "退避した WIJ は、データベースが正常であることを確認した後に削除できます。"},
 	"until":      {"Only whole journal files can be applied. Asked for: %s. The nearest boundary before it is the end of %s, written to last at %s.", "ジャーナルはファイル単位でのみ適用できます。指定時刻: %s。それ以前で最も近い境界は、%s の終わり(最終書き込み %s)です。"},
-	"until.next": {"The next one, %s, goes on to %s.", "次のファイル %s は %s までです。"},
+	"until.next": {" The next one, %s, goes on to %s.", "次のファイル %s は %s までです。"},
 
 	"step.look":   {"See whether it can be done; nothing is changed", "実行可能かどうかの確認(変更なし)"},
 	"why.look":    {"Which instance is it, and what are its databases?", "インスタンスとデータベースの状態を確認します。"},
