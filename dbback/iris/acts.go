@@ -67,8 +67,10 @@ func (c *copyAct) show(b *book) {
 		if db.redirected {
 			lines = append(lines, b.newDir(db.To))
 		}
+		// Whatever times and sizes say: what a restore is for may have left them as
+		// they were.
 		for _, i := range sortedKeys(db.Files) {
-			lines = append(lines, fmt.Sprintf(`rsync -aHAX --inplace "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
+			lines = append(lines, fmt.Sprintf(`rsync -aHAXI --inplace --no-whole-file "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
 			if db.redirected {
 				lines = append(lines, b.own(db.Files[i]))
 			}
@@ -182,13 +184,17 @@ func (c *extractAct) show(b *book) {
 	b.shell(fmt.Sprintf(`cp "$SET"/incremental/%s "$WORK"/`, shellWord(p.Set.Method.Incrementals[0])))
 	if !p.journals.none {
 		b.shell(b.newDir(p.journalDir()), `cp "$SET"/journals/* "$WORK"/journals/`)
-		for _, j := range p.journals.files {
-			if j.set.Name != "" && j.set != p.Set.SetName() {
+		files := p.journals.files
+		if p.journals.log != nil {
+			files = append(slices.Clone(files), *p.journals.log)
+		}
+		for _, j := range files {
+			if !j.local() && j.set != p.Set.SetName() {
 				b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s "$WORK"/journals/`, shellWord(p.Set.Instance), shellWord(j.stored)))
 			}
 		}
 	}
-	b.shell(b.own(p.Work))
+	b.shell(b.own(p.Work), b.share())
 	if p.Way == WayEverything && !p.journals.none {
 		b.say("survived")
 	}
@@ -254,7 +260,7 @@ type listAct struct{ p *RestorePlan }
 
 func (c *listAct) show(b *book) {
 	b.file(c.p.listFile(), dirList(c.p.Databases))
-	b.shell("cp " + b.work(c.p.listFile()) + " " + b.work(c.p.listKept()))
+	b.shell("cp "+b.work(c.p.listFile())+" "+b.work(c.p.listKept()), b.own(c.p.Work), b.share())
 }
 
 func (c *listAct) run(_ context.Context, r *restoration) error {

@@ -23,6 +23,7 @@ func (c *lookAct) tells() []string {
 
 func (c *lookAct) show(b *book) {
 	if c.p.Way == WayEverything {
+		b.say("down")
 		b.shell(c.p.controlProgram() + " qlist " + shellWord(c.p.Target))
 	}
 	b.terminal(c.tells())
