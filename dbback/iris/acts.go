@@ -97,8 +97,7 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	}
 	report, err := dbback.Restore(ctx, r.repo, opts)
 	if report != nil {
-		r.report.Bytes += report.Size
-		r.report.WrittenBytes += report.WrittenBytes
+		r.report.Bytes, r.report.WrittenBytes = report.Size, report.WrittenBytes
 		for _, w := range report.Warnings {
 			r.warn("%s", w)
 		}
