@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,9 +84,7 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	place := make(map[int]string)
 	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: place, Progress: r.opts.Progress}
 	for _, db := range c.p.Databases {
-		for i, path := range db.Files {
-			place[i] = path
-		}
+		maps.Copy(place, db.Files)
 		if db.redirected {
 			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
 				return err

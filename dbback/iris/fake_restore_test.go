@@ -151,7 +151,7 @@ func (w *world) told() string {
 	}
 	os.Remove(w.at("told"))
 	var out []string
-	for _, name := range strings.Fields(string(b)) {
+	for name := range strings.FieldsSeq(string(b)) {
 		switch name {
 		case "READY", "NS", "MGR", "MIR", "ST", "JRN":
 		default:

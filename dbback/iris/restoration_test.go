@@ -20,6 +20,7 @@ type restoring struct {
 	repo   *catalog.Repository
 	info   *catalog.SetInfo
 	opts   RunOptions
+	login  func(*Options)
 	plan   *RestorePlan
 	next   string // of Confirm
 	steps  []string
@@ -39,8 +40,12 @@ func (r *restoring) run() (*RestoreReport, error) {
 		}
 		r.steps = append(r.steps, step)
 	}
-	opts.Log = func(format string, args ...any) { r.logged = append(r.logged, format) }
-	e := r.w.engine()
+	opts.Log = func(format string, _ ...any) { r.logged = append(r.logged, format) }
+	var change []func(*Options)
+	if r.login != nil {
+		change = append(change, r.login)
+	}
+	e := r.w.engine(change...)
 	e.control = os.Args[0]
 	if opts.Everything {
 		e.opts.Instance = "SECOND"
@@ -333,7 +338,7 @@ func (r *restoring) spoil(change func([]byte) []byte) {
 
 // Whatever is in state.json: a restore begins with a step that there is, or from
 // the start.
-func FuzzState(f *testing.F) {
+func FuzzLoadState(f *testing.F) {
 	f.Add([]byte(`{"key":"KEY","step":"apply","next":"dismount","done":["look"],"so_far":{"bytes":-1}}`))
 	f.Add([]byte(`{"key":"KEY","next":"integrity","emergency":["a","b","c"]}`))
 	f.Add([]byte(`{"key":"other"}`))
@@ -464,6 +469,8 @@ func TestRestore_WIJ(t *testing.T) {
 // A start that needs an operator says so, and how it goes on.
 func TestRestore_ByHand(t *testing.T) {
 	r := newRestoring(t, RestoreOptions{Everything: true})
+	r.w.Login = "operator secret"
+	r.login = func(o *Options) { o.User, o.Password = "operator", []byte("secret") }
 	r.w.write("status", "down, by hand")
 	_, err := r.run()
 	byHand, ok := errors.AsType[*ByHandError](err)
@@ -474,8 +481,13 @@ func TestRestore_ByHand(t *testing.T) {
 		t.Errorf("the user of a start that came to nothing is kept: %q", s.Emergency)
 	}
 	text, err := os.ReadFile(filepath.Join(r.plan.Work, "transcript.txt"))
-	if err != nil || !strings.Contains(string(text), "start IRIS EmergencyId="+scrubbed+"\ndid not come up") {
+	if err != nil || !strings.Contains(string(text), "start IRIS EmergencyId="+scrubbed+"\ndid not come up") || strings.Contains(string(text), "secret") {
 		t.Errorf("transcript, %v:\n%s", err, text)
+	}
+	// Who finished it is not known: the sessions are those of the user that was given.
+	failures(r)[restStart]()()
+	if report, err := r.run(); err != nil || !report.Clean {
+		t.Errorf("after it was started by hand: %v", err)
 	}
 }
 
@@ -485,7 +497,7 @@ func TestDrill(t *testing.T) {
 	r.opts.Anew = true
 	path := filepath.Join(to, r.w.at("mgr/user/IRIS.DAT"))
 	left := func() (out []string) {
-		filepath.WalkDir(to, func(p string, d fs.DirEntry, err error) error {
+		filepath.WalkDir(to, func(p string, _ fs.DirEntry, err error) error {
 			if err == nil && p != to {
 				out = append(out, p)
 			}

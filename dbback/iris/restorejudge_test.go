@@ -354,11 +354,13 @@ func TestJudgeCheck(t *testing.T) {
 		{"well", text(), "", nil},
 		{
 			"errors", text("@@INT|0|1|", "@@INT|0|0|ERROR #5001: Errors were found"),
-			"the integrity check found errors in /a/, or did not come to its end there: ERROR #5001: Errors were found", []string{"/a/"},
+			"the integrity check found errors in /a/, or did not come to its end there: ERROR #5001: Errors were found",
+			[]string{"/a/"},
 		},
 		{
 			"did not come to its end", text("@@INT|0|1|", "@@INT|0|0|ERROR #1: database | is not mounted", "@@INT|1|1|", "@@INT|1|0|\x1b[1mERROR #2"),
-			"the integrity check found errors in /a/, /b/, or did not come to its end there: [1mERROR #2", []string{"/a/", "/b/"},
+			"the integrity check found errors in /a/, /b/, or did not come to its end there: [1mERROR #2",
+			[]string{"/a/", "/b/"},
 		},
 		{"an empty status", text("@@INT|1|1|", "@@INT|1||"), "the integrity check found errors in /b/, or did not come to its end there: ", []string{"/b/"}},
 		{"no answer of one", text("@@INT|1|1|\n", ""), "CheckList^Integrity: the session ended before it had answered; it said: …", nil},

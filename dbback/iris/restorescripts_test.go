@@ -107,7 +107,9 @@ func TestRestoreStatements_Lines(t *testing.T) {
 		i.Method.Facts["manager directory"] = long
 	})
 	for _, opts := range []RestoreOptions{
-		{Databases: []string{"USER", "APP"}}, {Everything: true, WorkDir: long}, {To: "/restore", Define: true, Drill: true},
+		{Databases: []string{"USER", "APP"}},
+		{Everything: true, WorkDir: long},
+		{To: "/restore", Define: true, Drill: true},
 		{Databases: []string{"USER"}, Until: at("04:00:00")},
 	} {
 		p := mustPlan(t, info, opts)

@@ -56,9 +56,9 @@ func (r *restoration) load() error {
 	if err != nil {
 		return err
 	}
-	var s restoreState
-	if json.Unmarshal(b, &s) != nil || s.Key != key {
-		return nil
+	s, ok := parseState(b)
+	if !ok || s.Key != key {
+		return nil // torn, or of another restore: as good as none
 	}
 	if r.begun = s.Step != ""; r.opts.Anew {
 		return nil
@@ -72,6 +72,11 @@ func (r *restoration) load() error {
 		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
 	}
 	return nil
+}
+
+func parseState(b []byte) (s restoreState, ok bool) {
+	err := json.Unmarshal(b, &s)
+	return s, err == nil
 }
 
 // save keeps the state, durably.

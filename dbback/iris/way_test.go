@@ -56,7 +56,7 @@ func madeSet(change ...func(*catalog.SetInfo)) *catalog.SetInfo {
 	for _, db := range info.Method.Databases {
 		for _, path := range db.Paths {
 			info.Files = append(info.Files, catalog.FileInfo{
-				Path: path, Section: catalog.SectionDatabases, Database: db.Name, Size: 1 << 20, Mode: 0o660, UID: 51773, GID: 51773, ModTime: at("03:00:01"), BlockSize: 8192,
+				Path: path, Section: catalog.SectionDatabases, Database: db.Name, Size: 1 << 20, Mode: 0o660, UID: 51773, GID: 51774, ModTime: at("03:00:01"), BlockSize: 8192,
 			})
 		}
 	}
@@ -146,7 +146,8 @@ func TestPlanRestore_Errors(t *testing.T) {
 			refused + "the set " + set + ` is incomplete: what it lacks may be what the databases need; "datfs show" says what that is`, nil,
 		},
 		{
-			"interrupted", func(i *catalog.SetInfo) { i.State = catalog.StateInterrupted }, RestoreOptions{Everything: true},
+			"interrupted", func(i *catalog.SetInfo) { i.State = catalog.StateInterrupted },
+			RestoreOptions{Everything: true},
 			refused + "the set " + set + ` is interrupted: what it lacks may be what the databases need; "datfs show" says what that is`, nil,
 		},
 		{
@@ -162,7 +163,8 @@ func TestPlanRestore_Errors(t *testing.T) {
 			"the set " + set + " does not have its incremental 2026-11-22T03-00-00Z.cbk" + notFound, catalog.ErrNotFound,
 		},
 		{
-			"unknown database", nil, RestoreOptions{Databases: []string{"USER", "NONE"}},
+			"unknown database", nil,
+			RestoreOptions{Databases: []string{"USER", "NONE"}},
 			`database "NONE" of ` + set + notFound + "; it has IRISSYS, USER, APP", catalog.ErrNotFound,
 		},
 		{
@@ -171,31 +173,38 @@ func TestPlanRestore_Errors(t *testing.T) {
 		},
 		{"redirected twice", nil, redirect("USER", "/a", "/usr/irissys/mgr/user", "/b"), "USER is redirected more than once", nil},
 		{
-			"no place", nil, RestoreOptions{Databases: []string{"USER", "APP"}, Redirect: map[string]string{"USER": "/a"}},
+			"no place", nil,
+			RestoreOptions{Databases: []string{"USER", "APP"}, Redirect: map[string]string{"USER": "/a"}},
 			"it is not said where APP goes: give --to DIR, or --redirect APP=DIR", nil,
 		},
 		{
-			"everything below a directory", nil, RestoreOptions{Everything: true, To: "/x"},
+			"everything below a directory", nil,
+			RestoreOptions{Everything: true, To: "/x"},
 			"everything is restored to where it was: no database, directory or redirection goes with that", nil,
 		},
 		{
-			"everything, redirected", nil, RestoreOptions{Everything: true, Redirect: map[string]string{"USER": "/x"}},
+			"everything, redirected", nil,
+			RestoreOptions{Everything: true, Redirect: map[string]string{"USER": "/x"}},
 			"everything is restored to where it was: no database, directory or redirection goes with that", nil,
 		},
 		{
-			"everything, some", nil, RestoreOptions{Everything: true, Databases: []string{"USER"}},
+			"everything, some", nil,
+			RestoreOptions{Everything: true, Databases: []string{"USER"}},
 			"everything is restored to where it was: no database, directory or redirection goes with that", nil,
 		},
 		{
-			"system database", nil, RestoreOptions{Databases: []string{"irissys"}},
+			"system database", nil,
+			RestoreOptions{Databases: []string{"irissys"}},
 			refused + "IRISSYS cannot be put back into a running instance. The manual restores it to another directory (--redirect IRISSYS=DIR) and puts it in its place when the instance is down", nil,
 		},
 		{
-			"all with the system database", nil, RestoreOptions{},
+			"all with the system database", nil,
+			RestoreOptions{},
 			refused + "IRISSYS cannot be put back into a running instance. The manual restores it to another directory (--redirect IRISSYS=DIR) and puts it in its place when the instance is down", nil,
 		},
 		{
-			"system database of Caché", func(i *catalog.SetInfo) { i.Method.Databases[0].Name = "CACHESYS" }, RestoreOptions{Databases: []string{"CACHESYS"}},
+			"system database of Caché", func(i *catalog.SetInfo) { i.Method.Databases[0].Name = "CACHESYS" },
+			RestoreOptions{Databases: []string{"CACHESYS"}},
 			refused + "CACHESYS cannot be put back into a running instance. The manual restores it to another directory (--redirect CACHESYS=DIR) and puts it in its place when the instance is down", nil,
 		},
 		{"one place for two", nil, redirect("USER", "/new/", "APP", "/new"), "USER and APP would both be restored to /new/", nil},
@@ -208,7 +217,8 @@ func TestPlanRestore_Errors(t *testing.T) {
 			refused + "USER would be restored to /usr/irissys/mgr/, where IRISSYS belongs; without --to and --redirect it goes back to its own place", nil,
 		},
 		{
-			"below the root", nil, RestoreOptions{Databases: []string{"USER"}, To: "/"},
+			"below the root", nil,
+			RestoreOptions{Databases: []string{"USER"}, To: "/"},
 			refused + "USER would be restored to /usr/irissys/mgr/user/, where USER belongs; without --to and --redirect it goes back to its own place", nil,
 		},
 		{"relative", nil, redirect("USER", "new"), "new/ is not an absolute path", nil},
@@ -266,19 +276,23 @@ func TestPlanRestore_Errors(t *testing.T) {
 			"the set " + set + " does not have the journal file 20261121.014, which it needs" + notFound, catalog.ErrNotFound,
 		},
 		{
-			"until before the marker", nil, RestoreOptions{Databases: []string{"USER"}, Until: at("03:02:59")},
+			"until before the marker", nil,
+			RestoreOptions{Databases: []string{"USER"}, Until: at("03:02:59")},
 			refused + "2026-11-22 03:02:59 cannot be reached with " + set + ": its databases are whole only at the end of the journal file 20261122.002, which was written to until 2026-11-22 03:03:00; take an older set", nil,
 		},
 		{
-			"until long before", nil, RestoreOptions{Everything: true, Until: at("03:00:00").AddDate(-1, 0, 0)},
+			"until long before", nil,
+			RestoreOptions{Everything: true, Until: at("03:00:00").AddDate(-1, 0, 0)},
 			refused + "2025-11-22 03:00:00 cannot be reached with " + set + ": its databases are whole only at the end of the journal file 20261122.002, which was written to until 2026-11-22 03:03:00; take an older set", nil,
 		},
 		{
-			"no database at all", func(i *catalog.SetInfo) { i.Method.Databases = nil }, RestoreOptions{},
+			"no database at all", func(i *catalog.SetInfo) { i.Method.Databases = nil },
+			RestoreOptions{},
 			set + " has no database to be restored" + notFound, catalog.ErrNotFound,
 		},
 		{
-			"no manager directory", func(i *catalog.SetInfo) { delete(i.Method.Facts, "manager directory") }, RestoreOptions{Everything: true},
+			"no manager directory", func(i *catalog.SetInfo) { delete(i.Method.Facts, "manager directory") },
+			RestoreOptions{Everything: true},
 			refused + "the set " + set + " does not say where the manager directory of its instance is: its WIJ, which must not be left there, cannot be found", nil,
 		},
 		{"drill in place", nil, RestoreOptions{Databases: []string{"USER"}, Drill: true}, "a drill removes what it restored: it needs a directory of its own", nil},
@@ -333,40 +347,57 @@ func TestPlanRestore_Ways(t *testing.T) {
 		work             string // less its key
 	}{
 		{
-			"one", RestoreOptions{Databases: []string{"user"}}, WayDatabases, "PROD", "PROD", "/usr/irissys/mgr/user/",
+			"one",
+			RestoreOptions{Databases: []string{"user"}},
+			WayDatabases, "PROD", "PROD", "/usr/irissys/mgr/user/",
 			"1:" + user, inPlace, "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
-			"two, by directory, in the set's order", RestoreOptions{Databases: []string{"/data/app", "USER"}, Instance: "IRIS"}, WayDatabases, "IRIS", "IRIS",
+			"two, by directory, in the set's order",
+			RestoreOptions{Databases: []string{"/data/app", "USER"}, Instance: "IRIS"},
+			WayDatabases, "IRIS", "IRIS",
 			"/usr/irissys/mgr/user/ /data/app/", "1:" + user + " 2:" + app + " 3:" + appV, inPlace, "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
-			"without journals", RestoreOptions{Databases: []string{"USER"}, NoJournals: true, WorkDir: "/w/"}, WayDatabases, "PROD", "PROD", "/usr/irissys/mgr/user/",
+			"without journals",
+			RestoreOptions{Databases: []string{"USER"}, NoJournals: true, WorkDir: "/w/"},
+			WayDatabases, "PROD", "PROD", "/usr/irissys/mgr/user/",
 			"1:" + user, "look prepare dismount copy mount apply integrity", "/w",
 		},
 		{
-			"everything", RestoreOptions{Everything: true, Instance: "REST"}, WayEverything, "REST", "PROD", "/usr/irissys/mgr/ /usr/irissys/mgr/user/ /data/app/",
+			"everything",
+			RestoreOptions{Everything: true, Instance: "REST"},
+			WayEverything, "REST", "PROD", "/usr/irissys/mgr/ /usr/irissys/mgr/user/ /data/app/",
 			"0:" + sys + " 1:" + user + " 2:" + app + " 3:" + appV, everything, "/var/tmp/datfs",
 		},
 		{
-			"everything, of another name", RestoreOptions{Everything: true, Target: "IRIS", WorkDir: "/second/mgr/Backup/datfs"}, WayEverything, "SECOND", "IRIS",
+			"everything, of another name",
+			RestoreOptions{Everything: true, Target: "IRIS", WorkDir: "/second/mgr/Backup/datfs"},
+			WayEverything, "SECOND", "IRIS",
 			"/usr/irissys/mgr/ /usr/irissys/mgr/user/ /data/app/", "0:" + sys + " 1:" + user + " 2:" + app + " 3:" + appV, everything, "/second/mgr/Backup/datfs",
 		},
 		{
-			"all below a directory", RestoreOptions{To: "/r", Instance: "STAGE"}, WayElsewhere, "STAGE", "STAGE",
+			"all below a directory",
+			RestoreOptions{To: "/r", Instance: "STAGE"},
+			WayElsewhere, "STAGE", "STAGE",
 			"/r/usr/irissys/mgr/ /r/usr/irissys/mgr/user/ /r/data/app/", "0:/r" + sys + " 1:/r" + user + " 2:/r" + app + " 3:/r" + appV, inPlace, "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
-			"redirected, the system database too", RestoreOptions{Redirect: map[string]string{"IRISSYS": "/n/sys", "/data/app/": "/n/app/"}}, WayElsewhere, "PROD", "PROD",
+			"redirected, the system database too",
+			RestoreOptions{Redirect: map[string]string{"IRISSYS": "/n/sys", "/data/app/": "/n/app/"}},
+			WayElsewhere, "PROD", "PROD",
 			"/n/sys/ /n/app/", "0:/n/sys/IRIS.DAT 2:/n/app/IRIS.DAT 3:/n/app/IRIS-0001.VOL", inPlace, "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
-			"below a directory, one of them redirected, defined", RestoreOptions{To: "/r", Databases: []string{"USER", "APP"}, Redirect: map[string]string{"app": "/n/app"}, Define: true},
+			"below a directory, one of them redirected, defined",
+			RestoreOptions{To: "/r", Databases: []string{"USER", "APP"}, Redirect: map[string]string{"app": "/n/app"}, Define: true},
 			WayElsewhere, "PROD", "PROD", "/r/usr/irissys/mgr/user/ /n/app/", "1:/r" + user + " 2:/n/app/IRIS.DAT 3:/n/app/IRIS-0001.VOL",
 			"look prepare dismount copy define mount apply journals integrity", "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
-			"drill", RestoreOptions{To: "/r", Databases: []string{"USER"}, Drill: true}, WayElsewhere, "PROD", "PROD", "/r/usr/irissys/mgr/user/",
+			"drill",
+			RestoreOptions{To: "/r", Databases: []string{"USER"}, Drill: true},
+			WayElsewhere, "PROD", "PROD", "/r/usr/irissys/mgr/user/",
 			"1:/r" + user, inPlace + " remove", "/usr/irissys/mgr/Backup/datfs",
 		},
 	}
