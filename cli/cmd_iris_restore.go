@@ -173,7 +173,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)
 	}
-	if err == nil || report.Damage != "" {
+	if err == nil || len(report.Damage) > 0 {
 		err = errors.Join(err, keepReport(repo, plan.Set, "restore", report))
 	}
 	return endRestoreIris(c, name, report, err)

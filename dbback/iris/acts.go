@@ -253,6 +253,7 @@ func (c *listAct) show(b *book) {
 }
 
 func (c *listAct) run(_ context.Context, r *restoration) error {
+	r.transcribe("file " + c.p.listFile() + ":\n" + dirList(c.p.Databases) + "\n") // ^DBREST deletes it
 	for _, path := range []string{c.p.listKept(), c.p.listFile()} {
 		if err := r.writeOwned(path, []byte(dirList(c.p.Databases))); err != nil {
 			return err
