@@ -176,17 +176,35 @@ func (c *extractAct) show(b *book) {
 	b.shell(b.newDir(p.Work))
 	b.shell(fmt.Sprintf(`cp "$SET"/incremental/%s "$WORK"/`, shellWord(p.Set.Method.Incrementals[0])))
 	if !p.journals.none {
-		b.shell(b.newDir(p.journalDir()), `cp "$SET"/journals/* "$WORK"/journals/`)
+		b.shell(b.newDir(p.journalDir()))
 		for _, j := range p.journals.files {
-			if j.set.Name != "" && j.set != p.Set.SetName() {
-				b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s "$WORK"/journals/`, shellWord(p.Set.Instance), shellWord(j.stored)))
+			if !j.local() {
+				b.shell(p.fetch(j))
 			}
+		}
+		if p.Way != WayDatabases {
+			b.shell(`cp "$SET"/journals/journal.log "$WORK"/journals/`)
 		}
 	}
 	b.shell(b.own(p.Work))
 	if p.Way == WayEverything && !p.journals.none {
 		b.say("survived")
 	}
+}
+
+// fetch returns the command that copies a journal file out of the mount. Into the
+// running instance only those are copied that it has no more.
+func (p *RestorePlan) fetch(j journalSource) string {
+	from := `"$SET"/journals/` + shellWord(j.stored)
+	if j.set != p.Set.SetName() {
+		from = `"$SET"/../../../journals/` + shellWord(p.Set.Instance) + "/" + shellWord(j.stored)
+	}
+	cp := "cp " + from + ` "$WORK"/journals/`
+	if p.Way != WayDatabases {
+		return cp
+	}
+	origin := dbback.PlainJournal(j.origin)
+	return fmt.Sprintf("[ -e %s ] || [ -e %s ] || %s", shellWord(origin), shellWord(origin+"z"), cp)
 }
 
 func (c *extractAct) run(ctx context.Context, r *restoration) error {
@@ -211,9 +229,14 @@ func (c *extractAct) run(ctx context.Context, r *restoration) error {
 			return err
 		}
 		for _, j := range p.journals.files {
-			add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
+			if p.Way != WayDatabases || !j.there() {
+				add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
+			}
 		}
 		log := p.journals.log
+		if p.Way == WayDatabases {
+			log = nil // it has its own
+		}
 		switch path := filepath.Join(p.journalDir(), journalLogName); {
 		case log != nil && log.local():
 			text, err := os.ReadFile(log.origin)
