@@ -108,17 +108,26 @@ func TestRun_Lock(t *testing.T) {
 		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	lock := open()
+	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
 	tools := tools{dist: fakeDist(t, "touch "+dir+"/began; while ! [ -e "+dir+"/end ]; do sleep 0.01; done"), lock: lock}
+	fd := int(lock.Fd()) // before the command: it asks for it too
 	done := make(chan error, 1)
 	go func() {
 		_, err := tools.mupip(t.Context(), patience, "x")
 		done <- err
 	}()
 	exists(t, dir+"/began")
-	if err := lock.Close(); err != nil {
+	// As if this process were killed: it lets go of the lock. The os.File stays
+	// good, as the command's goroutine may still look at it.
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if err := syscall.Dup3(int(null.Fd()), fd, syscall.O_CLOEXEC); err != nil {
 		t.Fatal(err)
 	}
 	if err := try(); !errors.Is(err, syscall.EWOULDBLOCK) {
