@@ -148,7 +148,7 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 		return errors.Join(fmt.Errorf("global directory %s: %w", e.opts.Gbldir, err), lock.Close())
 	}
 	dir := e.workDir(run)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := makeWorkDir(dir); err != nil {
 		return errors.Join(err, lock.Close())
 	}
 	e.run, e.step, e.work, e.lock = run, dbback.StepPrepare, dir, lock
@@ -160,6 +160,17 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	e.blocks, e.incs = make(map[string]int64), make(map[string]*incremental)
 	e.tools.lock, e.tools.temp = lock, dir
 	return nil
+}
+
+// makeWorkDir makes the directory of a run. Whoever has the databases open, under
+// whatever user, saves before-images in it while a backup is taken, so all may
+// enter it; MUPIP gives the files in it the permissions of the databases.
+func makeWorkDir(dir string) error {
+	const enter = 0o711
+	if err := os.Mkdir(dir, enter); err != nil {
+		return err
+	}
+	return os.Chmod(dir, enter) // whatever the umask
 }
 
 // End implements [dbback.Engine].

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -315,5 +316,50 @@ func TestBlanks(t *testing.T) {
 		if got, want := l.extract(report.Gbldir), l.extract(l.tools.gbldir); got != want {
 			t.Error("what was restored is not what the original has")
 		}
+	}
+}
+
+// TestOtherUser backs up what a process of another user writes to: it must be able
+// to save before-images where the backup is made.
+func TestOtherUser(t *testing.T) {
+	l := newLive(t, shape{})
+	l.load(1)
+	e, err := New(Options{Gbldir: l.tools.gbldir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Umask(syscall.Umask(0o077))
+	opts := dbback.BackupOptions{Instance: "GTM", Log: t.Logf, Step: func(step, _ string) {
+		if step != dbback.StepMark {
+			return
+		}
+		dirs := l.files("datfs-*")
+		if st, err := os.Stat(dirs[0]); len(dirs) != 1 || err != nil || st.Mode().Perm() != 0o711 {
+			t.Errorf("%v has the mode %v, %v", dirs, st.Mode(), err)
+		}
+	}}
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		for _, name := range append(l.files("*.dat"), append(l.files("*.mjl"), l.dir)...) {
+			if err := os.Chown(name, nobody, nobody); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{filepath.Dir(l.dir), filepath.Join(l.dir, "objects")} {
+			if err := os.Chmod(name, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.user = nobody
+		l.start("writer", 1, 1)
+		l.moved("DEFAULT", 20)
+	}
+	info, err := dbback.Backup(t.Context(), newRepo(t), e, opts)
+	if err != nil || info.State != catalog.StateComplete {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if os.Geteuid() == 0 {
+		l.moved("DEFAULT", 20) // its journals are still those of that user
+		l.stop()
 	}
 }
