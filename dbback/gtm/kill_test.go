@@ -58,8 +58,8 @@ func TestKilledBackup(t *testing.T) {
 // TestKill kills backups at every step and in the middle of the long ones. The
 // database goes on, the next backup succeeds and tidies up, and can be restored.
 func TestKill(t *testing.T) {
-	l := newLive(t, shape{regions: 2})
-	l.load(8)
+	l := newLive(t, shape{regions: 2, allocation: 400})
+	l.load(2)
 	l.start("writer", 1, 2)
 	l.start("across", 2, 2)
 	l.moved("AREG", 20)

@@ -42,6 +42,7 @@ type live struct {
 	dir   string
 	tools tools
 	procs []*exec.Cmd
+	grows bool   // during a backup
 	user  uint32 // of the writers; 0: this process's
 }
 
