@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"datfs/catalog"
@@ -32,6 +33,11 @@ func (l *live) backup(repo *catalog.Repository) *catalog.SetInfo {
 	}
 	if info.State != catalog.StateComplete {
 		l.t.Fatalf("the set is %s: %v", info.State, info.Problems)
+	}
+	for _, p := range info.Problems {
+		if !strings.Contains(p.Error, "is not journaled") {
+			l.t.Errorf("the set says %v", p)
+		}
 	}
 	return info
 }

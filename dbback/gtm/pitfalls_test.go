@@ -1,7 +1,6 @@
 package gtm
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -59,17 +58,7 @@ func TestNegativeControls(t *testing.T) {
 	l.start("writer", 1, 1)
 	l.start("writer", 2, 1)
 	l.moved("DEFAULT", 200)
-	e, err := New(Options{Gbldir: l.tools.gbldir, Work: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Begin(t.Context(), &dbback.Run{Set: catalog.SetName{Instance: "GTM", Name: "x"}, Transcript: func(string, string) {}}); err != nil {
-		t.Fatal(err)
-	}
-	defer e.End(context.Background(), false)
-	if _, err := e.List(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	e := l.begin()
 	if err := e.Mark(t.Context()); err != nil {
 		t.Fatal(err)
 	}
