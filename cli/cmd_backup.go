@@ -147,6 +147,10 @@ func printBackup(w io.Writer, datfs string, set *catalog.SetInfo, d time.Duratio
 	if set.Method == nil {
 		return nil
 	}
+	if p := productOf(set.Engine); p.restore != "" {
+		_, err := fmt.Fprintf(w, "to restore: %s %s %s --to DIR (the copies are damaged by themselves)\n", datfs, p.restore, shellWord(name))
+		return err
+	}
 	_, err := fmt.Fprintln(w, "to restore: the copies were made in use, and are damaged without the incremental and the journals above")
 	return err
 }

@@ -30,6 +30,10 @@ type product struct {
 	// the databases with: names of the product's own tools.
 	applyWith, journalsWith, checkWith string
 
+	// restore is the command that does all of a restore, "" if there is none, and
+	// first what must be done to copies before anything else, if it is not used.
+	restore, first string
+
 	// engine returns what talks to the instance, and the name that its sets get
 	// unless --name says another.
 	engine func(*cli.Context) (e dbback.Engine, name string, err error)

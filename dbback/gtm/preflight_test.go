@@ -2,6 +2,7 @@ package gtm
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +118,22 @@ func TestPreflight(t *testing.T) {
 		}
 		r := region{name: "A", path: "/a.dat", header: h}
 		if f := r.findings(); f[0].Level != catalog.LevelFail || !strings.Contains(f[0].Text, "encrypted") {
+			t.Errorf("%v", f)
+		}
+	})
+	t.Run("two regions of one file", func(t *testing.T) {
+		found := sameFile([]region{{name: "A", path: "/a.dat"}, {name: "B", path: "/b.dat"}, {name: "C", path: "/a.dat"}})
+		if len(found) != 1 || found[0].Level != catalog.LevelFail || !strings.Contains(found[0].Text, "region A too") {
+			t.Errorf("%v", found)
+		}
+	})
+	t.Run("a path that cannot be restored", func(t *testing.T) {
+		h, err := ParseHeader(headerBytes(FormatV7, 8192, 10, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := region{name: "A", path: "/a,b.dat", header: h}
+		if f := r.findings(); !strings.Contains(fmt.Sprint(f), "MUPIP takes no ','") {
 			t.Errorf("%v", f)
 		}
 	})
