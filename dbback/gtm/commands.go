@@ -85,6 +85,10 @@ type CommandError struct {
 // Error names the command and the first complaint.
 func (e *CommandError) Error() string {
 	name, _, _ := strings.Cut(e.Command, "\n")
+	const enough = 100 // the transcript has all of it
+	if len(name) > enough {
+		name = strings.ToValidUTF8(name[:enough], "") + " …"
+	}
 	if complaint := firstComplaint(e.Output); complaint != "" {
 		return fmt.Sprintf("%s: %s (%v)", name, complaint, e.Err)
 	}

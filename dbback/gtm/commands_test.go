@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // fakeDist returns a directory whose program mupip is a shell script.
@@ -65,6 +66,13 @@ func TestRun(t *testing.T) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestCommandError_Long(t *testing.T) {
+	e := &CommandError{Command: "mumps -run %XCMD " + strings.Repeat("é", 500), Output: "%GTM-E-X, bad\n", Err: errors.New("exit status 1")}
+	if text := e.Error(); len(text) > 200 || !utf8.ValidString(text) || !strings.Contains(text, " …: %GTM-E-X, bad") {
+		t.Error(text)
 	}
 }
 

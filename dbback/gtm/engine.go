@@ -141,10 +141,7 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = fmt.Errorf("another backup of it is at work, or a mupip that one began: %w", catalog.ErrLocked)
-		}
+	if err := takeLock(lock, "backup of it"); err != nil {
 		return errors.Join(fmt.Errorf("global directory %s: %w", e.opts.Gbldir, err), lock.Close())
 	}
 	dir := e.workDir(run)
@@ -160,6 +157,16 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	e.blocks, e.incs = make(map[string]int64), make(map[string]*incremental)
 	e.tools.lock, e.tools.temp = lock, dir
 	return nil
+}
+
+// takeLock locks a file, which every command that is run then holds too. what else
+// may hold it is for the error.
+func takeLock(f *os.File, what string) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("another %s is at work, or a mupip that one began: %w", what, catalog.ErrLocked)
+	}
+	return err
 }
 
 // makeWorkDir makes the directory of a run. Whoever has the databases open, under

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"datfs/catalog"
 )
 
 // TestRestoreRefuses names what a restore does not do.
@@ -159,6 +161,25 @@ func TestRestoreOwns(t *testing.T) {
 		}
 		if _, err := restore(to, ""); err != nil {
 			t.Errorf("after they were moved away: %v", err)
+		}
+	})
+	t.Run("at work", func(t *testing.T) {
+		to := t.TempDir()
+		r := &restorer{work: filepath.Join(to, "datfs-restore-"+info.Instance+"-"+info.Name)}
+		if err := os.Mkdir(r.work, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.takeLock(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := restore(to, ""); !errors.Is(err, catalog.ErrLocked) {
+			t.Errorf("%v", err)
+		}
+		if err := r.tools.lock.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := restore(to, ""); err != nil {
+			t.Errorf("afterwards: %v", err)
 		}
 	})
 	t.Run("another region", func(t *testing.T) {

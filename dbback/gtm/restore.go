@@ -89,6 +89,9 @@ func Restore(ctx context.Context, repo *catalog.Repository, opts RestoreOptions)
 	r, err := newRestorer(repo, opts)
 	if err == nil {
 		err = r.steps(ctx)
+		if r.tools.lock != nil {
+			err = errors.Join(err, r.tools.lock.Close())
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("restore %s: %w", opts.Set, err)
@@ -216,6 +219,9 @@ func (r *restorer) steps(ctx context.Context) error {
 // done that takes long. If there is something wrong with them nothing is left.
 func (r *restorer) begin(ctx context.Context) error {
 	if err := os.MkdirAll(r.work, 0o700); err != nil {
+		return err
+	}
+	if err := r.takeLock(); err != nil {
 		return err
 	}
 	err := r.copyRest(ctx)

@@ -15,6 +15,20 @@ import (
 // make: it is written before the first of them is there, and is gone when the
 // restore is done, from when on they are somebody's.
 
+// takeLock sees to it that no two restores work on the same databases, nor one and
+// a mupip that an earlier one began before it was killed.
+func (r *restorer) takeLock() error {
+	f, err := os.OpenFile(filepath.Join(r.work, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := takeLock(f, "restore of the set into the directory"); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	r.tools.lock = f
+	return nil
+}
+
 // targetsFile returns the list of a restore's working directory.
 func (r *restorer) targetsFile() string { return filepath.Join(r.work, "targets.txt") }
 
