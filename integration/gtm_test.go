@@ -269,6 +269,14 @@ func TestGTM(t *testing.T) {
 			t.Errorf("exit code %d, %s", r.code, r.stderr)
 		}
 	})
+	t.Run("show", func(t *testing.T) {
+		out := mustDatfs(t, "--repo", repo, "show", "shop/latest")
+		for _, want := range []string{"below consistent/, 2 databases", "all of it: datfs restore gtm shop/"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %q in\n%s", want, out)
+			}
+		}
+	})
 	t.Run("never over a database", func(t *testing.T) {
 		r := datfs(t, "--repo", repo, "restore", "gtm", "shop/latest", "--to", "/")
 		if r.code != 1 || !strings.Contains(r.stderr, "a restore never writes over a database") {
