@@ -42,6 +42,7 @@ type Engine struct {
 	starts  map[string]uint64 // region -> TN at which the incremental begins
 	ends    map[string]uint64 // region -> TN at which the incremental ends
 	incs    map[string]*incremental
+	fresh   map[string][]byte // region that never was written to -> file header at the mark
 }
 
 var _ dbback.Engine = (*Engine)(nil)
@@ -154,7 +155,7 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 		e.early = ""
 	}
 	e.marks, e.starts, e.ends = make(map[string]uint64), make(map[string]uint64), make(map[string]uint64)
-	e.blocks, e.incs = make(map[string]int64), make(map[string]*incremental)
+	e.blocks, e.incs, e.fresh = make(map[string]int64), make(map[string]*incremental), make(map[string][]byte)
 	e.tools.lock, e.tools.temp = lock, dir
 	return nil
 }

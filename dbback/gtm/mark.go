@@ -72,7 +72,8 @@ func (e *Engine) markRegion(ctx context.Context, r *region) error {
 	}
 	if now <= newTN {
 		e.marks[r.name], e.blocks[r.name] = newTN, r.header.TotalBlocks
-		return nil
+		e.fresh[r.name], err = headerOf(r.path)
+		return err
 	}
 	marker := filepath.Join(e.work, markerName(r.name))
 	// From one transaction before, so that there is something to back up.

@@ -198,6 +198,7 @@ func TestQuiet(t *testing.T) {
 			l.m(write)
 		}
 		info := l.backup(repo)
+		l.consistentAsMade(repo, info)
 		l.m("set ^after=$get(^after)+1")
 		for _, consistent := range []bool{false, true} {
 			report, err := Restore(t.Context(), repo, RestoreOptions{
@@ -215,6 +216,39 @@ func TestQuiet(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// consistentAsMade holds that the set has every database as it was after the
+// incremental, and that a plain copy of each is sound and takes a write.
+func (l *live) consistentAsMade(repo *catalog.Repository, info *catalog.SetInfo) {
+	l.t.Helper()
+	to := l.t.TempDir()
+	if _, err := dbback.Restore(l.t.Context(), repo, dbback.RestoreOptions{Set: info.SetName(), To: to, Section: catalog.SectionConsistent}); err != nil {
+		l.t.Fatal(err)
+	}
+	gbldir := filepath.Join(to, "t.gld")
+	copyFile(l.t, l.tools.gbldir, gbldir)
+	copied := tools{dist: l.tools.dist, gbldir: gbldir}
+	var changes []string
+	for segment, name := range map[string]string{"ASEG": "a.dat", "DEFAULT": "t.dat"} {
+		file := filepath.Join(to, l.dir, name)
+		if out, ok := l.integ(file); !ok {
+			l.t.Error(out)
+		}
+		if h, err := readHeaderFile(file); err != nil || h.Journal != JournalDisabled || h.InUse() {
+			l.t.Errorf("%s: %+v, %v", name, h, err)
+		}
+		changes = append(changes, "change -segment "+segment+" -file="+file)
+	}
+	if out, err := copied.gde(l.t.Context(), append(changes, "exit")...); err != nil {
+		l.t.Fatalf("%v\n%s", err, out)
+	}
+	if got, want := l.extract(gbldir), l.extract(l.tools.gbldir); got != want {
+		l.t.Error("what is consistent is not what the original has")
+	}
+	if out, err := copied.m(l.t.Context(), "set ^Anew=1,^bnew=1"); err != nil {
+		l.t.Errorf("%v\n%s", err, out)
 	}
 }
 
