@@ -67,22 +67,22 @@ type kind struct {
 	in    int // the test that has it when there is not much time
 }
 
-// kinds returns the kinds for a test: its own, or with DATFS_LONG all, and ten
-// times as large.
+// kinds returns the kinds for a test: its own, or with DATFS_LONG all, and
+// twenty times as large.
 func kinds(test int) []kind {
 	long := os.Getenv("DATFS_LONG") != ""
 	all := slices.DeleteFunc([]kind{
-		{"8192", shape{}, 10, 1},
-		{"two regions", shape{regions: 2}, 5, 1},
-		{"512", shape{blockSize: 512, allocation: 10000}, 3, 2},
-		{"32256", shape{blockSize: 32256, allocation: 300}, 5, 2},
-		{"v6", shape{blockSize: 4096, create: "-v6"}, 5, 1},
-		{"mm", shape{access: "MM", journal: "nobefore"}, 5, 2},
-		{"growing", shape{allocation: 100}, 3, 2},
+		{"8192", shape{}, 5, 1},
+		{"two regions", shape{regions: 2, allocation: 400}, 2, 1},
+		{"512", shape{blockSize: 512, allocation: 4000}, 1, 2},
+		{"32256", shape{blockSize: 32256, allocation: 100}, 2, 2},
+		{"v6", shape{blockSize: 4096, create: "-v6"}, 2, 1},
+		{"mm", shape{access: "MM", journal: "nobefore", allocation: 300}, 2, 2},
+		{"growing", shape{allocation: 100}, 1, 2},
 	}, func(k kind) bool { return k.in != test && !long })
 	for i := range all {
 		if long {
-			all[i].mib *= 10
+			all[i].mib *= 20
 		}
 	}
 	return all

@@ -31,8 +31,8 @@ func TestPreflight(t *testing.T) {
 		}
 		t.Errorf("no %s with %q in %v", level, text, s.Findings)
 	}
+	l := newLive(t, shape{regions: 2, allocation: 100})
 	t.Run("sound", func(t *testing.T) {
-		l := newLive(t, shape{regions: 2})
 		e, err := New(Options{Gbldir: strings.TrimSuffix(l.tools.gbldir, ".gld")})
 		if err != nil {
 			t.Fatal(err)
@@ -51,7 +51,7 @@ func TestPreflight(t *testing.T) {
 		}
 	})
 	t.Run("no journals", func(t *testing.T) {
-		l := newLive(t, shape{journal: "none"})
+		l := newLive(t, shape{journal: "none", allocation: 300})
 		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelWarn, "not journaled")
 		l.load(1)
 		repo := newRepo(t)
@@ -77,21 +77,11 @@ func TestPreflight(t *testing.T) {
 		}
 	})
 	t.Run("frozen", func(t *testing.T) {
-		l := newLive(t, shape{})
 		l.mupip("freeze", "-on", "DEFAULT")
 		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelWarn, "frozen")
 		l.mupip("freeze", "-off", "DEFAULT")
 	})
-	t.Run("no file", func(t *testing.T) {
-		l := newLive(t, shape{regions: 2})
-		if err := os.Remove(filepath.Join(l.dir, "a.dat")); err != nil {
-			t.Fatal(err)
-		}
-		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelFail, "No such file or directory")
-		find(t, Options{Gbldir: l.tools.gbldir, Regions: []string{"default"}}, catalog.LevelOK, "1 region of 2")
-	})
 	t.Run("work directory", func(t *testing.T) {
-		l := newLive(t, shape{})
 		find(t, Options{Gbldir: l.tools.gbldir, Work: filepath.Join(l.dir, "none")}, catalog.LevelFail, "cannot be written to")
 		comma := filepath.Join(l.dir, "a,b")
 		if err := os.Mkdir(comma, 0o700); err != nil {
@@ -100,14 +90,20 @@ func TestPreflight(t *testing.T) {
 		find(t, Options{Gbldir: l.tools.gbldir, Work: comma}, catalog.LevelFail, "MUPIP takes no ','")
 	})
 	t.Run("no region of that name", func(t *testing.T) {
-		l := newLive(t, shape{})
 		e, err := New(Options{Gbldir: l.tools.gbldir, Regions: []string{"XREG"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Preflight(t.Context()); err == nil || !strings.Contains(err.Error(), "it has DEFAULT") {
+		if _, err := e.Preflight(t.Context()); err == nil || !strings.Contains(err.Error(), "it has AREG, DEFAULT") {
 			t.Errorf("%v", err)
 		}
+	})
+	t.Run("no file", func(t *testing.T) {
+		if err := os.Remove(filepath.Join(l.dir, "a.dat")); err != nil {
+			t.Fatal(err)
+		}
+		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelFail, "No such file or directory")
+		find(t, Options{Gbldir: l.tools.gbldir, Regions: []string{"default"}}, catalog.LevelOK, "1 region of 2")
 	})
 	t.Run("encrypted", func(t *testing.T) {
 		b := headerBytes(FormatV7, 8192, 10, 1)

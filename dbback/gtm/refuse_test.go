@@ -14,7 +14,7 @@ import (
 
 // TestRestoreRefuses names what a restore does not do.
 func TestRestoreRefuses(t *testing.T) {
-	l := newLive(t, shape{regions: 2})
+	l := newLive(t, shape{regions: 2, allocation: 400})
 	l.load(1)
 	l.start("across", 1, 1)
 	l.moved("AREG", 50)
@@ -130,7 +130,7 @@ func TestRestoreRefuses(t *testing.T) {
 // left half done, and over nothing else: neither over what is done and in use, nor
 // over a database that the earlier run was not for.
 func TestRestoreOwns(t *testing.T) {
-	l := newLive(t, shape{regions: 2})
+	l := newLive(t, shape{regions: 2, allocation: 400})
 	l.load(1)
 	l.m("set ^A=1")
 	repo := newRepo(t)

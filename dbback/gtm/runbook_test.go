@@ -13,8 +13,8 @@ import (
 
 // TestRunbook follows the run-book of a set, with nothing but what it says.
 func TestRunbook(t *testing.T) {
-	l := newLive(t, shape{regions: 2})
-	l.load(4)
+	l := newLive(t, shape{regions: 2, allocation: 400})
+	l.load(2)
 	l.start("writer", 1, 1)
 	l.start("across", 2, 1)
 	l.moved("AREG", 50)
