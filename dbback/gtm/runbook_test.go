@@ -112,8 +112,10 @@ func TestRunbook_Other(t *testing.T) {
 		Section: catalog.SectionDatabases, Path: "/data/a b.dat", Format: FormatV7, Size: 4 << 20, Label: &catalog.Label{Blocks: 9, BlockSize: 512},
 	}}, Problems: []catalog.Problem{{Path: "/data/a b.dat", Error: "is gone", Fatal: true}}}
 	text := Runbook(info)
-	for _, want := range []string{"**This set is incomplete.**", "is gone", `"$SET"/databases'/data/a b.dat'`,
-		`-redirect='"/data/a b.dat"'="$NEW"/DEFAULT.dat `, "truncate -s 4199424 \"$NEW\"/DEFAULT.dat"} {
+	for _, want := range []string{
+		"**This set is incomplete.**", "is gone", `"$SET"/databases'/data/a b.dat'`,
+		`-redirect='"/data/a b.dat"'="$NEW"/DEFAULT.dat `, "truncate -s 4199424 \"$NEW\"/DEFAULT.dat",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
