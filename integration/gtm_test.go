@@ -156,7 +156,7 @@ func (d *gtmDB) end() {
 		_ = cmd.Wait()
 	}
 	for _, name := range []string{"a.dat", "t.dat"} {
-		_ = d.command(d.gbldir, "mupip", "rundown", "-file", filepath.Join(d.dir, name)).Run()
+		_ = d.command(d.gbldir, "mupip", "rundown", "-override", "-file", filepath.Join(d.dir, name)).Run()
 	}
 }
 

@@ -115,7 +115,7 @@ func (l *live) end() {
 	}
 	l.procs = nil
 	for _, name := range l.files("*.dat") {
-		cmd := exec.Command(filepath.Join(l.tools.dist, "mupip"), "rundown", "-file", name)
+		cmd := exec.Command(filepath.Join(l.tools.dist, "mupip"), "rundown", "-override", "-file", name)
 		cmd.Env = l.tools.environment()
 		_ = cmd.Run()
 	}
