@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,9 +77,7 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	place := make(map[int]string)
 	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: place, Progress: r.opts.Progress}
 	for _, db := range c.p.Databases {
-		for i, path := range db.Files {
-			place[i] = path
-		}
+		maps.Copy(place, db.Files)
 		if db.redirected {
 			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
 				return err
@@ -313,12 +312,7 @@ func (c *dropAct) run(_ context.Context, r *restoration) error {
 }
 
 func sortedKeys(m map[int]string) []int {
-	keys := make([]int, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }
 
 // journalsApplied is the judge of the step "journals".

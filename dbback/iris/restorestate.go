@@ -41,8 +41,8 @@ func (r *restoration) load() error {
 		return err
 	}
 	var s restoreState
-	if json.Unmarshal(b, &s) != nil || s.Key != key || r.opts.Anew {
-		return nil
+	if torn := json.Unmarshal(b, &s) != nil; torn || s.Key != key || r.opts.Anew {
+		return nil // it begins anew
 	}
 	r.state = s
 	if s.Next != "" {
