@@ -40,12 +40,11 @@ func (r *restoration) load() error {
 	if err != nil {
 		return err
 	}
-	var s restoreState
-	if torn := json.Unmarshal(b, &s) != nil; torn || s.Key != key || r.opts.Anew {
-		return nil // it begins anew
+	var s restoreState // of a torn file: begin anew
+	if json.Unmarshal(b, &s) == nil && s.Key == key && !r.opts.Anew {
+		r.state = s
 	}
-	r.state = s
-	if s.Next != "" {
+	if r.state.Next != "" {
 		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
 	}
 	return nil
