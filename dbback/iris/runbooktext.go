@@ -77,7 +77,7 @@ var texts = map[string][2]string{
 	"file":      {"The list of directories:", "ディレクトリのリスト:"},
 	"unused":    {"No process may have the files open; this must print nothing:", "ファイルを開いているプロセスがないこと。次のコマンドが何も表示しないことを確認します:"},
 	"survived":  {"If journal files that the instance wrote after the backup are still there, copy them and its own `journal.log` into \"$WORK\"/journals as well, and give the newest of them as `LastFile` below: datfs does so by itself.", "バックアップ後にインスタンスが書き込んだジャーナル・ファイルが残っている場合は、それらとインスタンス自身の `journal.log` も \"$WORK\"/journals にコピーし、以下の `LastFile` に最新のファイルを指定します(datfs は自動的に行います)。"},
-	"stop":      {"Stop at the first step that does not answer as it should: an error trap is a line that begins with `@@ERR`.", "期待どおりの応答がないステップがあれば、そこで中止してください。エラー・トラップは `@@ERR` で始まる行です。"},
+	"stop":      {"Stop at the first step that does not answer as it should: an error trap is a line that begins with `@@ERR`. End each session with `halt`.", "期待どおりの応答がないステップがあれば、そこで中止してください。エラー・トラップは `@@ERR` で始まる行です。各セッションは `halt` で終了します。"},
 	"after":     {"Afterwards", "リストア後"},
 	"after.text": {
 		"Take a new backup soon: incremental backups that others take of this instance build on databases that are no more. Check the application. Keep this set until a later one is validated.",
