@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
-	"datfs/dbback"
 	"datfs/dbback/iris"
 )
 
@@ -142,6 +141,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
+	what.Later = laterJournals(c, repo, name.Instance)
 	session := c.String("instance")
 	switch {
 	case what.Everything && c.String("second-instance") == "":
@@ -154,13 +154,6 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	}
 	engine, err := openIris(c, session)
 	if err != nil {
-		return err
-	}
-	info, err := infoOf(repo, name)
-	if err != nil {
-		return err
-	}
-	if what.Later, err = laterJournals(repo, info); err != nil {
 		return err
 	}
 	s := newScreen(c, "restore", inBytes)
@@ -180,28 +173,21 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)
 	}
-	if err == nil || report.Damage != "" {
+	if err == nil || len(report.Damage) > 0 {
 		err = errors.Join(err, keepReport(repo, plan.Set, "restore", report))
 	}
 	return endRestoreIris(c, name, report, err)
 }
 
-// laterJournals returns the journal files of the repository that a restore of a
-// set can go on with.
-func laterJournals(repo *catalog.Repository, info *catalog.SetInfo) ([]dbback.ArchivedJournal, error) {
-	return dbback.ArchivedJournals(repo, info.Instance)
-}
-
 // endRestoreIris says how a restore ended.
 func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreReport, err error) error {
+	if c.Bool("json") && len(report.Steps) > 0 { // also of one that failed: how far it came
+		err = errors.Join(err, writeJSON(c.App.Writer, report))
+	}
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		if err := writeJSON(c.App.Writer, report); err != nil {
-			return err
-		}
-	} else {
+	if !c.Bool("json") {
 		printRestoreIris(c.App.Writer, report)
 		fmt.Fprintln(c.App.Writer, "next: take a backup soon; incremental backups by other means build on databases that are no more")
 	}

@@ -131,6 +131,17 @@ func journalArchive(c *cli.Context, repo *catalog.Repository, source dbback.Jour
 	return err
 }
 
+// laterJournals returns the archived journal files of an instance, with which a
+// restore can go on past its set. Those that cannot be read are told of: the
+// restore ends before them.
+func laterJournals(c *cli.Context, repo *catalog.Repository, instance string) []dbback.ArchivedJournal {
+	files, err := dbback.ArchivedJournals(repo, instance)
+	if err != nil {
+		fmt.Fprintf(c.App.ErrWriter, "warning: %s\n", printable(err.Error()))
+	}
+	return files
+}
+
 // An archiveResult is the JSON of journal archive.
 type archiveResult struct {
 	Instance string      `json:"instance"`

@@ -59,11 +59,17 @@ With --password, sessions ask for a user and a password, as a real instance
 without operating-system authentication does. They guard nothing: they are for
 trying out how a backup signs on.
 
+A whole instance is restored by way of a second one, with another name and other
+directories, that needs no databases of its own. The iris command of either knows
+both when both are on the PATH:
+
    datfs practice create /tmp/p
-   datfs practice create --databases USER,APP,HISTORY --size 64MiB /tmp/p`,
+   datfs practice create --databases USER,APP,HISTORY --size 64MiB /tmp/p
+   datfs practice create --name IRISREST --databases '' /tmp/second
+   PATH=/tmp/p/bin:/tmp/second/bin:$PATH`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "name", Value: practice.DefaultName, Usage: "the instance's `NAME`"},
-			&cli.StringFlag{Name: "databases", Value: strings.Join(practice.DefaultDatabases(), ","), Usage: "`NAMES` of the user's databases, with commas between"},
+			&cli.StringFlag{Name: "databases", Value: strings.Join(practice.DefaultDatabases(), ","), Usage: "`NAMES` of the user's databases, with commas between; '' for none"},
 			&cli.StringFlag{Name: "size", Value: "32MiB", Usage: "`SIZE` of each of these at the start; they grow"},
 			&cli.StringFlag{Name: "user", Usage: "the `USER` that may sign on, with --password"},
 			&cli.StringFlag{Name: "password", Usage: "make sessions ask for a user and this `PASSWORD`; it protects nothing"},

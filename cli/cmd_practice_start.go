@@ -31,7 +31,11 @@ on its databases from then on, so that a plain copy of them is a dirty one.
 Failures that are to be there from the start are armed before it with "datfs
 practice fail", or in the environment:
 
-   DATFS_PRACTICE_FAIL='clrinc-fails; dismounted APP' datfs practice start /tmp/p`,
+   DATFS_PRACTICE_FAIL='clrinc-fails; dismounted APP' datfs practice start /tmp/p
+
+"iris start" starts it too, with the load that DATFS_PRACTICE_LOAD names. After
+"iris start PRACTICE EmergencyId=USER,PASSWORD", as in a restore of everything,
+only that user can sign on, and nobody works, until the next start.`,
 		Flags: append([]cli.Flag{
 			boolFlag("foreground", "stay, and serve until ^C or SIGTERM"),
 			&cli.StringFlag{Name: "load", Value: practice.LoadLight, Usage: "what the simulated users do: " + strings.Join(practice.Loads(), ", ") + " `LOAD`"},

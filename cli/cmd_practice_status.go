@@ -16,7 +16,7 @@ func practiceStatusCommand() *cli.Command {
 		Description: `status shows the instance's state, databases, journals, load, and the failures
 that are armed.
 
-With --json it prints an object with name, dir, state, crashed, since, pid,
+With --json it prints an object with name, dir, state, crashed, mode, since, pid,
 version, sessions, backup, load, databases, journal and failures.
 
    datfs practice status /tmp/p`,
@@ -40,6 +40,9 @@ func printPracticeStatus(w io.Writer, st *practice.Status) {
 	switch {
 	case st.Since != nil:
 		state += ", since " + localTime(*st.Since) + ", process " + fmt.Sprint(st.PID)
+		if st.Mode != "" {
+			state += ", " + st.Mode
+		}
 	case st.Crashed:
 		state += ", after a crash: the next start recovers it"
 	}

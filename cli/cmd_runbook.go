@@ -79,12 +79,8 @@ func runRunbook(c *cli.Context, repo *catalog.Repository) (err error) {
 
 // chosen returns whether the flags choose one way back.
 func chosen(c *cli.Context) bool {
-	for _, name := range []string{"database", "all", "to", "redirect", "until", "no-journals", "define", "instance", "second-instance", "work-dir"} {
-		if c.IsSet(name) {
-			return true
-		}
-	}
-	return false
+	names := []string{"database", "all", "to", "redirect", "until", "no-journals", "define", "instance", "second-instance", "work-dir"}
+	return slices.ContainsFunc(names, c.IsSet)
 }
 
 // planBook prints the run-book of the way that the flags choose.
@@ -100,9 +96,7 @@ func planBook(c *cli.Context, repo *catalog.Repository, info *catalog.SetInfo) e
 	if opts.Everything {
 		opts.Instance = c.String("second-instance")
 	}
-	if opts.Later, err = laterJournals(repo, info); err != nil {
-		return err
-	}
+	opts.Later = laterJournals(c, repo, info.Instance)
 	plan, err := iris.PlanRestore(info, opts)
 	if err != nil {
 		return fmt.Errorf("runbook of set %v: %w", info.SetName(), err)

@@ -28,6 +28,7 @@ func irisProduct() product {
 		applyWith:    "^DBREST (EXTSELCT^DBREST), without a journal restore",
 		journalsWith: "^JRNRESTO or the class Journal.Restore",
 		checkWith:    "^Integrity",
+		restore:      "restore iris %s --to DIR --instance NAME",
 		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
 			return []runbook{{iris.English, iris.SetBook(set, iris.English, dir)}, {iris.Japanese, iris.SetBook(set, iris.Japanese, dir)}}
 		},
@@ -74,6 +75,15 @@ func markTimeout(c *cli.Context) time.Duration {
 	return timeLimit(c, "step-timeout")
 }
 
+// abortTimeout returns how long what was aborted may take to end: no longer than
+// any other statement, if a limit is given for these.
+func abortTimeout(c *cli.Context) time.Duration {
+	if d := timeLimit(c, "step-timeout"); c.IsSet("step-timeout") && d > 0 {
+		return min(d, iris.DefaultAbortTimeout)
+	}
+	return 0
+}
+
 func irisEngine(c *cli.Context) (dbback.Engine, string, error) {
 	if err := needFlag(c, "instance", "NAME"); err != nil {
 		return nil, "", err
@@ -101,6 +111,7 @@ func openIris(c *cli.Context, instance string) (*iris.Engine, error) {
 		BackupTimeout:    timeLimit(c, "backup-timeout"),
 		StatementTimeout: timeLimit(c, "step-timeout"),
 		MarkTimeout:      markTimeout(c),
+		AbortTimeout:     abortTimeout(c),
 	})
 	switch {
 	case errors.Is(err, iris.ErrNoCommand):
@@ -154,6 +165,9 @@ a container must see that, and all databases, under the same paths as datfs does
 Where the operating system does not sign the user on, --user says who it is. There
 is no --password, because every user of the machine can see a command line: write
 the password to a file for --password-file, or set DATFS_IRIS_PASSWORD.
+
+A statement that takes too long is aborted, and has a minute to end, or the time of
+--step-timeout if that is shorter.
 
 A warning of the preflight is kept in the set and does not change the exit code; a
 warning during the backup makes it 3, and so does a set that is incomplete.

@@ -46,6 +46,7 @@ func Backup(ctx context.Context, repo *catalog.Repository, e Engine, opts Backup
 	if opts.Step == nil {
 		opts.Step = func(string, string) {}
 	}
+	left := removeLeftovers(repo, opts)
 	opts.Step("preflight", sentences["preflight"])
 	survey, err := e.Preflight(ctx)
 	if err != nil {
@@ -55,10 +56,13 @@ func Backup(ctx context.Context, repo *catalog.Repository, e Engine, opts Backup
 	if err != nil {
 		return nil, fmt.Errorf("back up %s: preflight: %w", opts.Instance, err)
 	}
-	if opts.IgnoreSpace && space.Level == catalog.LevelFail {
-		space.Level = catalog.LevelWarn
-	}
 	survey.Findings = append(survey.Findings, space)
+	for i := range survey.Findings {
+		f := &survey.Findings[i]
+		if opts.IgnoreSpace && f.Level == catalog.LevelFail && (f.Check == space.Check || f.Check == CheckIncremental) {
+			f.Level = catalog.LevelWarn
+		}
+	}
 	if survey.Failed() {
 		return nil, &PreflightError{Survey: survey}
 	}
@@ -68,7 +72,7 @@ func Backup(ctx context.Context, repo *catalog.Repository, e Engine, opts Backup
 		}
 	}
 	for again := false; ; again = true {
-		p := &procedure{repo: repo, engine: e, opts: opts, survey: survey}
+		p := &procedure{repo: repo, engine: e, opts: opts, survey: survey, left: left}
 		info, err := p.attempt(ctx)
 		change, ok := errors.AsType[*ListChangedError](err)
 		if !ok || again || ctx.Err() != nil {
@@ -109,6 +113,14 @@ func CheckSpace(repo *catalog.Repository, instance string, dbs []catalog.Databas
 	}
 	return finding, nil
 }
+
+// CheckIncremental is what engines call the finding about the room for the
+// incremental. IgnoreSpace makes a failure of it a warning.
+const CheckIncremental = "incremental space"
+
+// SpareSpace is what an incremental must leave free beside what it is estimated
+// at, in bytes: blocks change while it is taken.
+const SpareSpace = 16 << 20
 
 // minFree is the free space without which no backup is begun: a pack.
 const minFree = 64 << 20

@@ -177,6 +177,11 @@ func TestBackup_Complete(t *testing.T) {
 	e.at["mark"] = func() { // what is written after the mark may be in the copy or not, but the mark comes first
 		edit(t, filepath.Join(e.dir, "user", "IRIS.DAT"), 5*8192, []byte("written after the mark"))
 	}
+	e.at["end"] = func() { // removes the incremental: only when the set has it for good
+		if info := repo.only(t); info.State != catalog.StateComplete {
+			t.Errorf("at the end the set is %s", info.State)
+		}
+	}
 	var progress catalog.Progress
 	_, err := e.backup(t, repo, BackupOptions{
 		Progress: &progress,
@@ -429,6 +434,23 @@ func TestBackup_CheckAndKeep(t *testing.T) {
 	}
 }
 
+// A preflight that finds no room for the incremental ends the backup, unless that
+// is to be ignored.
+func TestBackup_NoRoom(t *testing.T) {
+	repo, e := newRepo(t), newFake(t)
+	e.find = []catalog.Finding{{Level: catalog.LevelFail, Check: CheckIncremental, Text: "full"}}
+	if _, err := e.backup(t, repo, BackupOptions{}); err == nil || slices.Contains(e.calls, "begin") {
+		t.Errorf("error = %v, calls %v", err, e.calls)
+	}
+	info, err := e.backup(t, repo, BackupOptions{IgnoreSpace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := info.Findings[0]; f.Level != catalog.LevelWarn || f.Text != "full" {
+		t.Errorf("finding %+v", f)
+	}
+}
+
 // A backup that is cut off says so, and cleans up after itself.
 func TestBackup_Interrupted(t *testing.T) {
 	for _, call := range []string{"mark", "incremental"} {
@@ -468,11 +490,13 @@ func TestBackup_Leftovers(t *testing.T) {
 	if got := repo.only(t); got.LastStep() == nil || got.LastStep().Means != "something" {
 		t.Fatalf("set = %+v", got)
 	}
+	e.at["preflight"] = func() { // it looks at the space that this took
+		if _, err := os.Stat(mine); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there", mine)
+		}
+	}
 	if _, err := e.backup(t, repo, BackupOptions{}); err != nil {
 		t.Fatal(err)
-	}
-	if _, err := os.Stat(mine); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is still there", mine)
 	}
 	if _, err := os.Stat(filepath.Join(others, "file")); err != nil {
 		t.Error(err)

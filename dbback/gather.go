@@ -149,13 +149,14 @@ func (p *procedure) storeTranscripts(ctx context.Context) error {
 }
 
 // removeLeftovers removes what earlier runs of the instance left outside the
-// repository because they were killed. Only paths whose last element has the
-// name of the set in it are touched: whoever wrote the set file cannot make us
-// remove anything else.
-func (p *procedure) removeLeftovers() {
-	sets, _ := p.repo.Sets() // a damaged set file is verify's to report
+// repository because they were killed, and returns what could not be removed, as
+// sentences. It comes before the preflight, which looks at the space that these
+// may take. Only paths whose last element has the name of the set in it are
+// touched: whoever wrote the set file cannot make us remove anything else.
+func removeLeftovers(repo *catalog.Repository, opts BackupOptions) (failed []string) {
+	sets, _ := repo.Sets() // a damaged set file is verify's to report
 	for _, s := range sets {
-		if s.Instance != p.opts.Instance || s.State == catalog.StateRunning {
+		if s.Instance != opts.Instance || s.State == catalog.StateRunning {
 			continue
 		}
 		for _, step := range s.Steps {
@@ -167,11 +168,12 @@ func (p *procedure) removeLeftovers() {
 					continue
 				}
 				if err := os.RemoveAll(path); err != nil {
-					p.warn("what the backup %s left cannot be removed: %v", s.SetName(), err)
+					failed = append(failed, fmt.Sprintf("what the backup %s left cannot be removed: %v", s.SetName(), err))
 					continue
 				}
-				p.opts.Log("removed %s, which the backup %s left", path, s.SetName())
+				opts.Log("removed %s, which the backup %s left", path, s.SetName())
 			}
 		}
 	}
+	return failed
 }

@@ -31,6 +31,7 @@ type procedure struct {
 	engine Engine
 	opts   BackupOptions
 	survey *Survey
+	left   []string // of earlier runs, and cannot be removed
 
 	w           *catalog.SetWriter
 	run         *Run
@@ -55,6 +56,7 @@ func (p *procedure) attempt(ctx context.Context) (*catalog.SetInfo, error) {
 	p.w = w
 	p.run = &Run{Set: w.Name(), Transcript: p.transcript, Log: p.opts.Log}
 	w.SetFindings(p.survey.Findings)
+	p.warnAll(p.left)
 	info, err := p.steps(ctx)
 	if err != nil {
 		return nil, p.fail(ctx, err)
@@ -135,7 +137,6 @@ func (p *procedure) take(ctx context.Context, step string, do func(context.Conte
 // prepare begins the engine's run and returns the list of what is to be copied.
 func (p *procedure) prepare(ctx context.Context) (dbs []catalog.Database, err error) {
 	return dbs, p.take(ctx, StepPrepare, func(ctx context.Context) error {
-		p.removeLeftovers()
 		if err := p.engine.Begin(ctx, p.run); err != nil {
 			return err
 		}
@@ -211,7 +212,7 @@ func (p *procedure) checkIncrementalSpace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	need += need/10 + 16<<20 // blocks change while it is taken
+	need += need/10 + SpareSpace
 	if free >= need {
 		return nil
 	}

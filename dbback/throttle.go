@@ -16,7 +16,7 @@ import (
 func (p *procedure) considerate(ctx context.Context) func(string, catalog.Source) catalog.Source {
 	var limit *rate.Limiter // one for all files
 	if p.opts.IOLimit > 0 {
-		limit = rate.NewLimiter(rate.Limit(p.opts.IOLimit), maxRead)
+		limit = rate.NewLimiter(rate.Limit(p.opts.IOLimit), pieceOf(p.opts.IOLimit))
 	}
 	return func(path string, src catalog.Source) catalog.Source {
 		if p.opts.wrap != nil {
@@ -36,6 +36,13 @@ func (p *procedure) considerate(ctx context.Context) func(string, catalog.Source
 // catalog asks for.
 const maxRead = 4 << 20
 
+// pieceOf returns how much is read in one go at a limit: what it allows in a tenth
+// of a second, so that what is read comes evenly, in units that direct I/O takes.
+func pieceOf(limit int64) int {
+	const unit = 64 << 10
+	return int(min(max(limit/10/unit, 1)*unit, maxRead))
+}
+
 // limited reads no faster than the limit, on average. Holes cost nothing.
 type limited struct {
 	catalog.Source
@@ -45,7 +52,7 @@ type limited struct {
 
 // Next implements [catalog.Source].
 func (s limited) Next(buf []byte) (int, int64, error) {
-	n, hole, err := s.Source.Next(buf[:min(len(buf), maxRead)])
+	n, hole, err := s.Source.Next(buf[:min(len(buf), s.limit.Burst())])
 	if n > 0 && err == nil {
 		err = s.limit.WaitN(s.ctx, n)
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -152,10 +153,9 @@ func TestIris_WholeWay(t *testing.T) {
 	if r := s.datfs(t, "check", "iris", "--instance", "PRACTICE"); r.code != 0 && r.code != 3 {
 		t.Fatalf("check: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	// A copy that takes a moment, so that it is dirty.
-	s.backup(t, 0, "--io-limit", "4MB/s")
+	s.backup(t, 0, slowly...)
 	first := s.newest(t)
-	s.backup(t, 0, "--io-limit", "4MB/s")
+	s.backup(t, 0, slowly...)
 	second := s.newest(t)
 	for _, info := range []*catalog.SetInfo{first, second} {
 		if info.State != catalog.StateComplete || info.Engine != "iris" || info.Databases < 3 || len(info.Problems) != 0 {
@@ -249,27 +249,14 @@ func (s *irisSite) checkMount(t *testing.T, mnt string, info *catalog.SetInfo) {
 func (s *irisSite) restoreBeside(t *testing.T, mnt string, info *catalog.SetInfo, name string) (damaged int) {
 	t.Helper()
 	source := s.database(name)
-	target := s.copyOut(t, mnt, info.SetName().String(), name)
 	set := filepath.Join(mnt, "sets", info.SetName().String())
-	findings, err := storage.CheckFile(t.Context(), filepath.Join(target, "IRIS.DAT"))
-	if err != nil {
-		t.Fatal(err)
+	target, findings, sound := s.heal(t, mnt, info, name)
+	if !sound {
+		t.Fatalf("%s: the copy with the incremental is damaged", name)
 	}
 	if len(findings) > 0 {
 		damaged = 1
 		t.Logf("%s: the copy alone has %d findings, such as %s", name, len(findings), findings[0].Text)
-	}
-	list := filepath.Join(t.TempDir(), "dirlist.txt")
-	if err := os.WriteFile(list, fmt.Appendf(nil, "%s,%s,N\n", source, target), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cbk := filepath.Join(set, "incremental", info.Method.Incrementals[0])
-	out := s.session(t,
-		fmt.Sprintf(`write !,"@@MT|",##class(SYS.Database).MountDatabase("%s"),!`, target),
-		fmt.Sprintf(`set x=$$EXTSELCT^DBREST(1,0,"%s","%s",4,"","") write !,"@@REST|",x,!`, cbk, list),
-		fmt.Sprintf(`write !,"@@INT|",$system.Status.IsOK($$CheckList^Integrity(,$lb("%s"))),!`, target))
-	if !strings.Contains(out, "@@REST|1") || !strings.Contains(out, "@@INT|1") {
-		t.Fatalf("restore of %s:\n%s", name, out)
 	}
 	_, last, err := s.inst.Storage().SwitchJournal(t.Context())
 	if err != nil {
@@ -281,7 +268,7 @@ func (s *irisSite) restoreBeside(t *testing.T, mnt string, info *catalog.SetInfo
 	}
 	final := ended[slices.Index(ended, last)-1]
 	first := filepath.Join(set, "journals", filepath.Base(info.Method.Journal.Required))
-	out = s.session(t,
+	out := s.session(t,
 		fmt.Sprintf(`set j=##class(Journal.Restore).%%New(),j.FirstFile="%s",j.LastFile="%s",j.RollBack=1`, s.original(t, first), final),
 		fmt.Sprintf(`set sc=j.SelectUpdates("%s") do j.RedirectDatabase("%s","%s")`, source, source, target),
 		`set sc=j.Run() write !,"@@RUN|",$system.Status.IsOK(sc),"|",$system.Status.GetErrorText(sc),!`,
@@ -306,6 +293,69 @@ func (s *irisSite) restoreBeside(t *testing.T, mnt string, info *catalog.SetInfo
 	return damaged
 }
 
+// heal copies a database out of the mount, which has the findings by itself, and
+// applies the incremental to it: it should be sound then.
+func (s *irisSite) heal(t *testing.T, mnt string, info *catalog.SetInfo, name string) (target string, findings []storage.Finding, sound bool) {
+	t.Helper()
+	source := s.database(name)
+	target = s.copyOut(t, mnt, info.SetName().String(), name)
+	findings, err := storage.CheckFile(t.Context(), filepath.Join(target, "IRIS.DAT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(t.TempDir(), "dirlist.txt")
+	if err := os.WriteFile(list, fmt.Appendf(nil, "%s,%s,N\n", source, target), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cbk := filepath.Join(mnt, "sets", info.SetName().String(), "incremental", info.Method.Incrementals[0])
+	out := s.session(t,
+		fmt.Sprintf(`write !,"@@MT|",##class(SYS.Database).MountDatabase("%s"),!`, target),
+		fmt.Sprintf(`set x=$$EXTSELCT^DBREST(1,0,"%s","%s",4,"","") write !,"@@REST|",x,!`, cbk, list),
+		fmt.Sprintf(`write !,"@@INT|",$system.Status.IsOK($$CheckList^Integrity(,$lb("%s"))),!`, target))
+	if !strings.Contains(out, "@@REST|1") || !strings.Contains(out, "@@INT|") {
+		t.Fatalf("restore of %s:\n%s", name, out)
+	}
+	return target, findings, strings.Contains(out, "@@INT|1")
+}
+
+// The incremental holds what is changed in memory only when the mark is made: if
+// CLRINC forgot that, nothing in the set would say so, and the database restored
+// would be another one. Nothing is written to files here, and nothing changes, so
+// that the copies alone are what the databases were long ago.
+func TestIris_BrokenMark(t *testing.T) {
+	needFUSE(t)
+	for _, broken := range []bool{false, true} {
+		s := newSite(t, practice.StartOptions{Load: practice.LoadHeavy, FlushEvery: time.Hour})
+		s.wait(t, "much is changed", func(st *practice.Status) bool { return st.Journal.Offset > 1<<20 })
+		if err := s.inst.SetLoad(t.Context(), practice.LoadNone); err != nil {
+			t.Fatal(err)
+		}
+		if broken {
+			if err := s.inst.Fail("clear-without-flush"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.backup(t, 0)
+		target, _, _ := s.heal(t, mount(t, s.repo), s.newest(t), "user")
+		s.session(t, fmt.Sprintf(`write ##class(SYS.Database).DismountDatabase("%s")`, target))
+		_, last, err := s.inst.Storage().SwitchJournal(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := storage.ReplayOplog(s.oplog, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := storage.DigestFile(filepath.Join(target, "IRIS.DAT"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := got == content[s.database("user")].Digest(); same == broken {
+			t.Errorf("broken %v: what is restored is the same: %v", broken, same)
+		}
+	}
+}
+
 // original returns the path of a journal file of the set as the instance knows
 // it: they have not been purged.
 func (s *irisSite) original(t *testing.T, stored string) string {
@@ -313,7 +363,12 @@ func (s *irisSite) original(t *testing.T, stored string) string {
 	return filepath.Join(s.dir, "mgr", "journal", filepath.Base(stored))
 }
 
-// slow is how long a failing session may take in the tests.
+// slowly makes a copy that takes a moment, so that it is a dirty one: it is read in
+// pieces, between which the instance writes.
+var slowly = []string{"--io-limit", "3MB/s"}
+
+// slow is how long a failing session may take in the tests, and how long one that
+// was aborted may take to end.
 var slow = []string{"--step-timeout", "10s", "--backup-timeout", "10s"}
 
 // Every failure that concerns a backup, what becomes of the run, and that the
@@ -333,8 +388,8 @@ func TestIris_Failures(t *testing.T) {
 		{"license-limit", 4, none, "", "icence"},
 		{"signon-inhibited", 4, none, "", "nhibited"},
 		{"wrong-namespace USER", 4, none, "", "%SYS"},
-		{"end session", 4, none, "", ""},
-		{"hang session", 4, none, "", ""},
+		{"end session", 4, none, "", "ended before it had answered"},
+		{"hang session", 4, none, "", "no answer within 10s"},
 		{"dismounted USER", 4, none, "", "ismounted"},
 		{"listdirs-fails", 4, none, "", "LISTDIRS"},
 		{"trap LISTDIRS^DBACK <PROTECT>", 4, none, "", "PROTECT"},
@@ -345,39 +400,48 @@ func TestIris_Failures(t *testing.T) {
 		{"clrinc-fails", 1, catalog.StateInterrupted, "mark", "CLRINC"},
 		{"trap CLRINC^DBACK <PROTECT>", 1, catalog.StateInterrupted, "mark", "PROTECT"},
 		{"answer CLRINC^DBACK 0", 1, catalog.StateInterrupted, "mark", "CLRINC"},
-		{"hang CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", "10s"},
-		{"prompt CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", ""},
-		{"end CLRINC^DBACK 1", 1, catalog.StateInterrupted, "mark", ""},
-		{"crash before CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", ""},
-		{"crash after CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", ""},
+		{"hang CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", "no answer within 10s"},
+		{"prompt CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", "CLRINC^DBACK"},
+		{"end CLRINC^DBACK 1", 1, catalog.StateInterrupted, "mark", "ended before it had answered"},
+		{"crash before CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", "ended before it had answered"},
+		{"crash after CLRINC^DBACK", 1, catalog.StateInterrupted, "mark", "ended before it had answered"},
 
 		// The list, the record, the estimate.
 		{"database-added", 0, catalog.StateComplete, "seal", "starts over"},
+		{"crash before LISTDIRS^DBACK after=1", 1, none, "", "step prepare"},
+		{"crash after LISTDIRS^DBACK after=1", 1, none, "", "step prepare"},
+		{"crash before LISTDIRS^DBACK after=2", 1, catalog.StateInterrupted, "list", "ended before it had answered"},
+		{"crash after LISTDIRS^DBACK after=2", 1, catalog.StateInterrupted, "list", "ended before it had answered"},
+		{"crash before INT^DBSIZE", 1, catalog.StateInterrupted, "estimate", "ended before it had answered"},
+		{"crash after INT^DBSIZE", 1, catalog.StateInterrupted, "estimate", "ended before it had answered"},
 		{"answer BACKUP^DBACK:E 0", 1, catalog.StateInterrupted, "record", "E"},
 		{"trap BACKUP^DBACK:E <LICENSE>", 1, catalog.StateInterrupted, "record", "LICENSE"},
-		{"crash after BACKUP^DBACK:E", 1, catalog.StateInterrupted, "record", ""},
+		{"crash before BACKUP^DBACK:E", 1, catalog.StateInterrupted, "record", "ended before it had answered"},
+		{"crash after BACKUP^DBACK:E", 1, catalog.StateInterrupted, "record", "ended before it had answered"},
 		{"dbsize-fails", 0, catalog.StateComplete, "seal", "DBSIZE"}, // the space cannot be checked, that is all
 		{"hang INT^DBSIZE", 1, catalog.StateInterrupted, "estimate", "10s"},
 
 		// The incremental.
-		{"backup-fails", 1, catalog.StateInterrupted, "incremental", ""},
-		{"backup-fails E", 1, catalog.StateInterrupted, "record", ""},
-		{"backup-warns", 3, catalog.StateComplete, "seal", ""},
+		{"backup-fails", 1, catalog.StateInterrupted, "incremental", "BACKUP^DBACK returned failure"},
+		{"backup-fails E", 1, catalog.StateInterrupted, "record", "BACKUP^DBACK of type E answered"},
+		{"backup-warns", 3, catalog.StateComplete, "seal", "warning of the instance: Database cache is small"},
+		{"other-backup", 1, catalog.StateInterrupted, "incremental", "somebody else"},
+		{"backup-running", 1, catalog.StateInterrupted, "mark", "another backup"},
 		{"no-quiesce", 1, catalog.StateInterrupted, "incremental", "quiesce"},
 		{"no-marker", 1, catalog.StateInterrupted, "incremental", "marker"},
 		{"no-switch", 1, catalog.StateInterrupted, "incremental", "switch"},
-		{"disk-full", 1, catalog.StateInterrupted, "incremental", ""},
+		{"disk-full", 1, catalog.StateInterrupted, "incremental", "no space left on device"},
 		{"output-empty", 1, catalog.StateInterrupted, "incremental", "empty"},
 		{"output-missing", 1, catalog.StateInterrupted, "incremental", ".cbk"},
 		{"log-missing", 1, catalog.StateInterrupted, "incremental", ".log"},
 		{"log-cut", 1, catalog.StateInterrupted, "incremental", "FINISHED BACKUP"},
 		{"log-other-directories", 1, catalog.StateInterrupted, "incremental", "director"},
 		{"trap BACKUP^DBACK:I <WRITE>", 1, catalog.StateInterrupted, "incremental", "WRITE"},
-		{"hang BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", "10s"},
-		{"prompt BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", ""},
-		{"crash before BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", ""},
-		{"crash after BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", ""},
-		{"end BACKUP^DBACK:I 3", 1, catalog.StateInterrupted, "incremental", ""},
+		{"hang BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", "no answer within 10s"},
+		{"prompt BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", "Input is needed"},
+		{"crash before BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", "ended before it had answered"},
+		{"crash after BACKUP^DBACK:I", 1, catalog.StateInterrupted, "incremental", "ended before it had answered"},
+		{"end BACKUP^DBACK:I 3", 1, catalog.StateInterrupted, "incremental", "exit status 3"},
 		{"slow-backup 50ms", 0, catalog.StateComplete, "seal", ""},
 
 		// The journals.
@@ -389,6 +453,7 @@ func TestIris_Failures(t *testing.T) {
 		{"crash after ^JRNSWTCH", 3, catalog.StateComplete, "seal", "JRNSWTCH"},
 
 		// Things to be known of that keep no backup from succeeding.
+		{"daemon-suspended", 0, catalog.StateComplete, "seal", "suspended"},
 		{"read-only USER", 0, catalog.StateComplete, "seal", "ead-only"},
 		{"mirrored USER primary", 0, catalog.StateComplete, "seal", "irror"},
 		{"mirrored USER async", 0, catalog.StateComplete, "seal", "async"},
@@ -397,7 +462,7 @@ func TestIris_Failures(t *testing.T) {
 		{"extension-volume USER", 0, catalog.StateComplete, "seal", "volumes"},
 		{"unlisted APP", 0, catalog.StateComplete, "seal", "APP"},
 		{"wrong-blocks USER", 3, catalog.StateComplete, "seal", "blocks"},
-		{"wrong-directory USER", 0, catalog.StateComplete, "seal", ""}, // a database is known by the directory of the configuration
+		{"wrong-directory USER", 3, catalog.StateComplete, "seal", "user-elsewhere/"},
 
 		// Forms of which it is unknown which one a version uses.
 		{"variant-purposes", 0, catalog.StateComplete, "seal", ""},
@@ -414,7 +479,14 @@ func TestIris_Failures(t *testing.T) {
 		t.Run(strings.NewReplacer("^", "-", "<", "", ">", "").Replace(tt.fail), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, practice.StartOptions{Load: practice.LoadLight, Fail: []string{tt.fail}})
-			r := s.backup(t, tt.code, slow...)
+			var flags []string // those that do not hang need no other limits, however busy the machine is
+			switch words[0] {
+			case "hang", "prompt":
+				flags = slow
+			case "no-quiesce":
+				flags = []string{"--quiesce-timeout", "1s"}
+			}
+			r := s.backup(t, tt.code, flags...)
 			if !strings.Contains(r.stdout+r.stderr, tt.says) {
 				t.Errorf("nothing is said of %q:\n%s%s", tt.says, r.stdout, r.stderr)
 			}
@@ -447,11 +519,13 @@ func TestIris_Failures(t *testing.T) {
 	}
 }
 
-// notOfBackups are failures that no backup meets: of restores, and one that is
-// not to be noticed (see TestIris_BrokenMark).
+// notOfBackups are failures that no backup meets in a step of its own: of restores
+// and starts, and one that is not to be noticed.
 var notOfBackups = []string{
 	"restore-fails", "restore-not-mounted", "journal-restore-fails", "integrity-errors",
-	"variant-restore-0", "variant-overwrite", "clear-without-flush", "slow", "backup-running",
+	"variant-restore-0", "variant-overwrite", "clear-without-flush", "slow",
+	"stale-lock", "dismount-fails", "dismount-does-nothing", "dismount-leaves-lock", "mount-fails", "mount-does-nothing", "mount-read-only", "create-fails",
+	"restore-omits", "journal-check-fails", "journal-restore-skips", "integrity-incomplete", "start-refused", "sturecov", "crash-writing",
 }
 
 // recovers checks that after a failure the next backup is as good as any.
@@ -472,16 +546,34 @@ func (s *irisSite) recovers(t *testing.T) {
 	mustDatfs(t, "--repo", s.repo, "verify", "--quiet")
 }
 
+// Where there is no room for the incremental, nothing is done to the instance.
+func TestIris_WorkDirFull(t *testing.T) {
+	dir := tmpfs(t, "1m")
+	s := newSite(t, practice.StartOptions{Load: practice.LoadNone})
+	r := s.backup(t, 4, "--work-dir", dir)
+	if info := s.newest(t); info != nil || !strings.Contains(r.stderr, "incremental space") {
+		t.Errorf("set %+v\n%s", info, r.stderr)
+	}
+	s.backup(t, 3, "--work-dir", dir, "--ignore-space") // the incremental is small
+	if info := s.newest(t); info == nil || info.State != catalog.StateComplete {
+		t.Errorf("set %+v", info)
+	}
+}
+
 // A kill of datfs in each step: the set tells which step it was and what that
-// means, and the next backup cleans up.
+// means; a session that outlives it keeps the next backup away, which then cleans
+// up.
 func TestIris_Kill(t *testing.T) {
 	tests := []struct{ step, fail string }{
+		{"prepare", "hang LISTDIRS^DBACK after=1"}, // the first one is the preflight's
 		{"mark", "hang CLRINC^DBACK"},
 		{"copy", ""},
+		{"list", "hang LISTDIRS^DBACK after=2"},
 		{"record", "hang BACKUP^DBACK:E"},
 		{"estimate", "hang INT^DBSIZE"},
 		{"incremental", "hang BACKUP^DBACK:I"},
 		{"journals", "hang ^JRNSWTCH"},
+		{"seal", ""}, // it may be sealed before the kill
 	}
 	for _, tt := range tests {
 		t.Run(tt.step, func(t *testing.T) {
@@ -492,7 +584,6 @@ func TestIris_Kill(t *testing.T) {
 				args = append(args, "--io-limit", "100KB/s")
 			}
 			cmd := s.command(t, args...)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			steps := newStepWatcher(tt.step)
 			cmd.Stderr = steps
 			if words := strings.Fields(tt.fail); len(words) > 0 {
@@ -508,19 +599,30 @@ func TestIris_Kill(t *testing.T) {
 			case <-time.After(patience):
 				t.Errorf("step %s was not reached:\n%s", tt.step, steps)
 			}
-			if err := cmd.Process.Kill(); err != nil {
+			if tt.fail != "" {
+				s.wait(t, "a session hangs", func(st *practice.Status) bool { return len(st.Failures) == 0 })
+			}
+			if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 				t.Error(err)
 			}
 			_ = cmd.Wait()
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it started
 			info := s.newest(t)
-			if info == nil || info.State != catalog.StateInterrupted || info.LastStep() == nil || info.LastStep().Name != tt.step {
+			if info == nil || info.LastStep() == nil || info.LastStep().Name != tt.step {
 				t.Fatalf("after the kill: %+v", info)
+			}
+			if sealed := tt.step == "seal" && info.State == catalog.StateComplete; !sealed && info.State != catalog.StateInterrupted {
+				t.Errorf("after the kill: state %s", info.State)
 			}
 			last := info.LastStep()
 			text := s.datfs(t, "sets")
-			if last.Means != "" && !strings.Contains(text.stdout+text.stderr, last.Next) {
+			if info.State == catalog.StateInterrupted && !strings.Contains(text.stdout+text.stderr, last.Next) {
 				t.Errorf("sets does not say %q:\n%s%s", last.Next, text.stdout, text.stderr)
+			}
+			if tt.fail != "" {
+				if r := s.backup(t, 4); !strings.Contains(r.stderr, "other backup") {
+					t.Errorf("beside the session that was left behind:\n%s", r.stderr)
+				}
+				s.endSessions(t)
 			}
 			s.recovers(t)
 			if left := s.leftovers(t); len(left) != 0 {
@@ -528,6 +630,51 @@ func TestIris_Kill(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wait returns when the instance is as wanted.
+func (s *irisSite) wait(t *testing.T, what string, is func(*practice.Status) bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		st, err := s.inst.Status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is(st) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it never came to this: %s; %+v", what, st)
+		}
+	}
+}
+
+// endSessions ends the sessions of the instance whose datfs is gone.
+func (s *irisSite) endSessions(t *testing.T) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := 0
+	for _, path := range lines {
+		line, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(line), s.dir+"\x00iris\x00session") {
+			continue // it has ended meanwhile, or is somebody else's
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Error(err)
+		}
+		ended++
+	}
+	if ended == 0 {
+		t.Error("no session was left behind")
+	}
+	s.wait(t, "no session, no backup", func(st *practice.Status) bool { return st.Sessions == 0 && st.Backup == "" })
 }
 
 // stepLine is in the line that announces a step.

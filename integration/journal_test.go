@@ -271,6 +271,14 @@ func TestJournal_RollForward(t *testing.T) {
 		t.Fatalf("%s was not purged", reach.Required)
 	}
 
+	// By the command, from the archive alone, as an own database beside the original.
+	to := t.TempDir()
+	r := s.datfs(t, "restore", "iris", reach.Set, "--database", "APP", "--to", to, "--instance", "PRACTICE", "--yes")
+	if r.code != 0 || !strings.Contains(r.stdout+r.stderr, reach.Last) {
+		t.Errorf("restore: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	s.compareAt(t, s.database("app"), filepath.Join(to, s.database("app")), reach.Last)
+
 	mnt := mount(t, s.repo)
 	source := s.database("user")
 	target := s.copyOut(t, mnt, reach.Set, "user")
@@ -292,7 +300,14 @@ func TestJournal_RollForward(t *testing.T) {
 	if !strings.Contains(out, "@@REST|1") || !strings.Contains(out, "@@RUN|1") || !strings.Contains(out, "@@DM|1") {
 		t.Fatalf("restore:\n%s", out)
 	}
-	content, err := storage.ReplayOplog(s.oplog, filepath.Join(s.dir, "mgr/journal", reach.Last))
+	s.compareAt(t, source, target, reach.Last)
+}
+
+// compareAt compares a restored database with the original as it was at the end of
+// a journal file.
+func (s *irisSite) compareAt(t *testing.T, source, target, last string) {
+	t.Helper()
+	content, err := storage.ReplayOplog(s.oplog, filepath.Join(s.dir, "mgr/journal", last))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +316,7 @@ func TestJournal_RollForward(t *testing.T) {
 		t.Fatal(err)
 	}
 	if content[source] == nil || got != content[source].Digest() {
-		t.Errorf("restored is not what it was at the end of %s", reach.Last)
+		t.Errorf("%s is not what %s was at the end of %s", target, source, last)
 	}
 }
 

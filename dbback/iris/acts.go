@@ -181,21 +181,35 @@ func (c *extractAct) show(b *book) {
 	b.shell(b.newDir(p.Work))
 	b.shell(fmt.Sprintf(`cp "$SET"/incremental/%s "$WORK"/`, shellWord(p.Set.Method.Incrementals[0])))
 	if !p.journals.none {
-		b.shell(b.newDir(p.journalDir()), `cp "$SET"/journals/* "$WORK"/journals/`)
-		files := p.journals.files
-		if p.journals.log != nil {
-			files = append(slices.Clone(files), *p.journals.log)
-		}
-		for _, j := range files {
-			if !j.local() && j.set != p.Set.SetName() {
-				b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s "$WORK"/journals/`, shellWord(p.Set.Instance), shellWord(j.stored)))
+		b.shell(b.newDir(p.journalDir()))
+		for _, j := range p.journals.files {
+			if !j.local() {
+				b.shell(p.fetch(j))
 			}
+		}
+		if log := p.journals.log; log != nil && !log.local() && p.Way != WayDatabases {
+			b.shell(p.fetch(*log))
 		}
 	}
 	b.shell(b.own(p.Work), b.share())
 	if p.Way == WayEverything && !p.journals.none {
 		b.say("survived")
 	}
+}
+
+// fetch returns the command that copies a journal file out of the mount. Into the
+// running instance only those are copied that it has no more.
+func (p *RestorePlan) fetch(j journalSource) string {
+	from := `"$SET"/journals/` + shellWord(j.stored)
+	if j.set != p.Set.SetName() {
+		from = `"$SET"/../../../journals/` + shellWord(p.Set.Instance) + "/" + shellWord(j.stored)
+	}
+	cp := "cp " + from + ` "$WORK"/journals/`
+	if p.Way != WayDatabases {
+		return cp
+	}
+	origin := dbback.PlainJournal(j.origin)
+	return fmt.Sprintf("[ -e %s ] || [ -e %s ] || %s", shellWord(origin), shellWord(origin+"z"), cp)
 }
 
 func (c *extractAct) run(ctx context.Context, r *restoration) error {
@@ -220,9 +234,14 @@ func (c *extractAct) run(ctx context.Context, r *restoration) error {
 			return err
 		}
 		for _, j := range p.journals.files {
-			add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
+			if p.Way != WayDatabases || !j.there() {
+				add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
+			}
 		}
 		log := p.journals.log
+		if p.Way == WayDatabases {
+			log = nil // it has its own
+		}
 		switch path := filepath.Join(p.journalDir(), journalLogName); {
 		case log != nil && log.local():
 			text, err := os.ReadFile(log.origin)
@@ -262,6 +281,7 @@ func (c *listAct) show(b *book) {
 }
 
 func (c *listAct) run(_ context.Context, r *restoration) error {
+	r.transcribe("file " + c.p.listFile() + ":\n" + dirList(c.p.Databases) + "\n") // ^DBREST deletes it
 	for _, path := range []string{c.p.listKept(), c.p.listFile()} {
 		if err := r.writeOwned(path, []byte(dirList(c.p.Databases))); err != nil {
 			return err
@@ -298,12 +318,7 @@ func (c *dropAct) run(_ context.Context, r *restoration) error {
 }
 
 func sortedKeys(m map[int]string) []int {
-	keys := make([]int, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }
 
 // journalsApplied is the judge of the step "journals".

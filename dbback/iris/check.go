@@ -20,21 +20,41 @@ func (e *Engine) Check(db catalog.Database, f catalog.FileInfo) []string {
 	if dir := slashed(l.Directory); dir != db.Directory {
 		out = append(out, fmt.Sprintf("its label says that it belongs to %q, the instance says %s", l.Directory, db.Directory))
 	}
+	if own := e.ownDirectory(db); own != "" && own != slashed(l.Directory) && own != db.Directory {
+		out = append(out, fmt.Sprintf("its label says that it belongs to %q, its SYS.Database says %s", l.Directory, own))
+	}
 	if db.BlockSize > 0 && l.BlockSize != db.BlockSize {
 		out = append(out, fmt.Sprintf("its blocks seem to have %d bytes, the instance says %d", l.BlockSize, db.BlockSize))
 		return out // then the number of blocks says nothing
 	}
-	if db.Bytes == 0 || len(db.Paths) > 1 || l.BlockSize <= 0 || l.Blocks < 0 || l.Blocks > maxBlocks/int64(l.BlockSize) {
+	if db.Bytes == 0 || db.BlockSize <= 0 || len(db.Paths) > 1 {
 		return out // what the label of one of several volumes says is not documented
 	}
-	said := l.Blocks * int64(l.BlockSize)
+	said := int64(-1) // more than any database has
+	if l.Blocks <= maxBlocks/int64(l.BlockSize) {
+		said = l.Blocks * int64(l.BlockSize)
+	}
 	// The label of a database that has just grown may be written later than the
 	// instance says so. One that was truncated since then cannot be told from one
 	// of which the instance says too much; whether a copy of it is sound is unknown.
 	least := db.Bytes - max(labelSlack, db.Bytes/8)
 	most := max(db.Bytes, f.SizeAtOpen, f.SizeAtEnd) + labelSlack
 	if said < least || said > most {
-		out = append(out, fmt.Sprintf("its label says %d blocks, the instance says %d", l.Blocks, db.Bytes/int64(l.BlockSize)))
+		out = append(out, fmt.Sprintf("its label says %d blocks, the instance says %d", l.Blocks, db.Bytes/int64(db.BlockSize)))
 	}
 	return out
+}
+
+// ownDirectory returns the directory that the instance's object of a database has,
+// "" if it is not known.
+func (e *Engine) ownDirectory(db catalog.Database) string {
+	if e.run == nil {
+		return ""
+	}
+	for _, c := range e.run.known {
+		if c.local && c.directory == db.Directory {
+			return c.own
+		}
+	}
+	return ""
 }

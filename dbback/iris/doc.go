@@ -29,6 +29,8 @@
 // The incremental counts as taken only if four things agree: the return value,
 // the lines ***FINISHED BACKUP*** and Backup complete. of its log, the log's
 // directories and the list that was copied, and a backup file that is not empty.
+// And if the backup history shows that somebody else backed up the instance after
+// the mark, it does not count at all: a backup clears the record of changed blocks.
 //
 // A session that takes too long, or whose backup is cancelled, is ended gently: the
 // instance is asked to abort an incremental (AbortBackup), then the process gets
@@ -40,8 +42,9 @@
 // The instance writes lists, backup file and log into a directory of the run in
 // the work directory; the engine must be able to read them under the same paths,
 // and the database and journal files too: it runs as the instance's owner, or as
-// root, on the instance's host. End removes the directory. A lock in the work
-// directory keeps a second datfs away from the instance.
+// root, on the instance's host. End removes the directory. Locks in the work
+// directory and in the usual one keep a second datfs away from the instance; the
+// sessions hold them too, so that one which outlives its datfs does the same.
 //
 // Not part of a set: the write image journal (WIJ), which must not be applied to
 // restored files; iris.lck; file streams, which no incremental covers (the
@@ -65,6 +68,9 @@
 //     overwrite a file. Names are new each time.
 //   - Whether a failed incremental leaves the bitmaps as they were: so a backup that
 //     fails starts anew, with a mark and a copy of its own.
+//   - What exactly the backup history holds: its subscripts are known from public
+//     readers of the product's source. Without an answer backups of others are
+//     not seen, and another CLRINC^DBACK never is.
 //   - Whether E and I both count as backups towards BackupsBeforePurge: the
 //     preflight warns at 2, the default.
 //   - Whether the method is supported for databases of several volumes, and for
@@ -99,6 +105,7 @@
 //	engine.go           Engine: New, Begin, End
 //	preflight.go        the look at the instance and the session
 //	findings.go         the look at journals, list and databases
+//	history.go          backups by somebody else, meanwhile
 //	facts.go            what a restore wants to know of the installation
 //	steps.go            list, mark, record, estimate, incremental
 //	closed.go           closed journal files, for the archive
@@ -106,12 +113,28 @@
 //	journalfile.go      which journal files a set needs, and which are missing
 //	check.go            a stored copy against what the instance says
 //	plan.go             what a run would do, and what a failure means
-//	scripts.go          the statements
+//	scripts.go          the statements of a backup
 //	session.go          one session, its limits and its end
 //	answer.go           what a session said, and what is wrong with it
 //	output.go           bounded output, markers, the password taken out
 //	files.go            the files of a database
 //	workdir.go          work directory and lock
+//
+//	way.go              a restore: which databases to where, by which way; the plan
+//	journalplan.go      which journal files it applies
+//	restoresteps.go     the steps of the plan
+//	acts.go             what steps consist of
+//	everything.go       what only a restore of everything does
+//	restorelook.go      what is refused
+//	restorescripts.go   the statements
+//	restorejudge.go     what their answers mean
+//	restoration.go      a run of the plan
+//	restorestate.go     what it keeps, to be gone on with; its directories
+//	openby.go           who has a file open
+//	restorereport.go    the report
+//	runbook.go          the plan as a text for people
+//	runbooktext.go      its sentences, in two languages
+//
 //	parse_values.go     return values, sizes, the list
 //	parse_log.go        the log of a backup
 //	parse_inventory.go  the databases of the configuration

@@ -36,11 +36,15 @@ type said struct{ step, text string }
 type attempt struct {
 	*dbback.Run
 	dir   string // the run's own
-	lock  *os.File
+	locks locks
 	step  string
 	lists int                // how many there were
 	dbs   []catalog.Database // the newest list
+	known []configured       // what the instance says of them
 	log   *backupLog         // of the incremental
+
+	history      []entry // as it was before the mark
+	historyKnown bool
 
 	warnings []string // of the record, for the set
 }
@@ -94,7 +98,7 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	if err := makeDir(e.workDir()); err != nil {
 		return fmt.Errorf("work directory: %w", err)
 	}
-	lock, err := e.takeLock()
+	held, err := e.takeLocks(true)
 	if err != nil {
 		return fmt.Errorf("lock of the instance: %w", err)
 	}
@@ -104,9 +108,10 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 		err = makeShared(dir)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("directory of the run: %w", err), lock.Close())
+		return errors.Join(fmt.Errorf("directory of the run: %w", err), held.Close())
 	}
-	e.run = &attempt{Run: run, dir: dir, lock: lock, step: dbback.StepPrepare}
+	e.run = &attempt{Run: run, dir: dir, locks: held, step: dbback.StepPrepare}
+	e.terminal.held = held
 	for _, s := range e.heard {
 		run.Transcript(s.step, s.text)
 	}
@@ -119,12 +124,12 @@ func (e *Engine) End(_ context.Context, keep bool) error {
 	if run == nil {
 		return nil
 	}
-	e.run = nil
+	e.run, e.terminal.held = nil, nil
 	var err error
 	if !keep {
 		err = os.RemoveAll(run.dir)
 	}
-	return errors.Join(err, run.lock.Close())
+	return errors.Join(err, run.locks.Close())
 }
 
 // session runs one session of a step and keeps its transcript.

@@ -67,7 +67,7 @@ func TestBackup(t *testing.T) {
 		t.Errorf("facts %q", m.Facts)
 	}
 	left, err := os.ReadDir(w.at("mgr/Backup/datfs"))
-	if err != nil || len(left) != 1 || left[0].Name() != "IRIS.lock" {
+	if err != nil || len(left) != 1 || left[0].Name() != "instance.lock" {
 		t.Errorf("left in the work directory: %v, %v", left, err)
 	}
 }
@@ -133,6 +133,53 @@ func TestOneBackupAtATime(t *testing.T) {
 	if _, err := os.Stat(dirs[0]); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the run's directory is left: %v", err)
 	}
+}
+
+// A backup with another work directory is kept away too, and so is one after a
+// datfs that was killed, as long as the session lives that it left behind.
+func TestOneBackupAtATime_Beside(t *testing.T) {
+	w := newWorld(t)
+	elsewhere := func(o *Options) { o.WorkDir = w.at("work") }
+	first := w.engine(elsewhere)
+	begin(t, first)
+	busy := func(when string, change ...func(*Options)) {
+		t.Helper()
+		survey, err := w.engine(change...).Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := finding(survey, checkBusy); f.Level != catalog.LevelFail {
+			t.Errorf("%s: %v", when, f)
+		}
+	}
+	busy("the usual work directory")
+	busy("a third one", func(o *Options) { o.WorkDir = w.at("third") })
+	if err := first.End(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+
+	w.Hang = "I"
+	pids := make(chan int, 10)
+	killed := w.engine(elsewhere, func(o *Options) { o.Started = func(pid int) { pids <- pid } })
+	begin(t, killed)
+	held := killed.run.locks
+	done := make(chan error, 1)
+	go func() { done <- step(context.WithoutCancel(t.Context()), killed, "incremental") }()
+	w.waitHang()
+	if err := held.Close(); err != nil { // what the kernel does when the process ends
+		t.Error(err)
+	}
+	w.Hang = ""
+	busy("a session that was left behind")
+	for len(pids) > 1 {
+		<-pids // of sessions that have ended
+	}
+	if err := syscall.Kill(-<-pids, syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	<-done
+	begin(t, w.engine()) // it was the last that held the locks
+	killed.run.locks = nil
 }
 
 // steps calls a step of an engine by its name.

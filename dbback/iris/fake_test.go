@@ -78,6 +78,9 @@ func playFake(path string) int {
 		fmt.Println(err)
 		return 9
 	}
+	if f.Deaf {
+		signal.Ignore(syscall.SIGTERM) // at once: nobody waits until it hangs
+	}
 	if len(os.Args) > 1 && slices.Contains([]string{"qlist", "start", "stop"}, os.Args[1]) {
 		return f.control(os.Args[1:], filepath.Dir(path))
 	}
@@ -164,6 +167,8 @@ func (f *fake) usual(name, line, dir string) string {
 		return "@@MIRX|0|0|"
 	case "LF":
 		return "@@LF|0,No information recorded about a full backup"
+	case "WDS":
+		return "@@WDS|0"
 	case "BL":
 		return "@@BL|/x/\n@@BLEND|1"
 	case "DB":
@@ -178,6 +183,8 @@ func (f *fake) usual(name, line, dir string) string {
 			must(os.WriteFile(strings.ReplaceAll(m[1], `""`, `"`), []byte(strings.Join(list, "\n")+"\n"), 0o666))
 		}
 		return "@@LIST|1"
+	case "BH":
+		return "@@BHEND|1"
 	case "CLRINC", "E", "JRNSWTCH":
 		return "Switching from: x\n@@" + name + "|1"
 	case "SIZE":
@@ -203,9 +210,6 @@ func (f *fake) usual(name, line, dir string) string {
 // hang returns when the statement was aborted, or after longer than any test
 // waits. It says that it hangs through a pipe that the test reads.
 func (f *fake) hang(dir string) {
-	if f.Deaf {
-		signal.Ignore(syscall.SIGTERM)
-	}
 	if w, err := os.OpenFile(filepath.Join(dir, "hangs"), os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
 		w.Write([]byte("x"))
 		w.Close()

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+
+	"datfs/dbback"
 )
 
 // notListed are the databases that are not backed up when the backup list is
@@ -130,6 +133,49 @@ func (l *look) history(a *answer) {
 	text := strings.TrimSpace(printable(m.value))
 	l.survey.Facts["last full backup"] = text
 	l.ok(checkHistory, "%s; this backup replaces the history", text)
+}
+
+// daemon looks whether the write daemon is suspended: by the last pass of a backup,
+// by a freeze for a snapshot, or because one of them was cut off (InterSystems class
+// reference, Backup.General; what IsWDSuspended returns is not said, so that only 0
+// and 1 are taken for an answer).
+func (l *look) daemon(a *answer) {
+	m, _ := a.find("WDS")
+	switch m.value {
+	case "0":
+		l.ok(checkDaemon, "not suspended")
+	case "1":
+		l.warn(checkDaemon, "Wait for it to end; if there is none, messages.log says since when, and this resumes it: iris stat "+l.engine.opts.Instance+" -W",
+			"it is suspended, as by another backup or a freeze")
+	}
+}
+
+// space looks at the room for the incremental. How large it will be is known only
+// after the copy, when it is asked for; before that, with less than is always kept
+// free the backup cannot succeed, and less than a hundredth of the databases is
+// little.
+func (l *look) space() {
+	dir := l.engine.workDir()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		l.warn(checkSpace, "", "%s: %v", dir, err)
+		return
+	}
+	var bytes int64
+	for _, db := range l.survey.Databases {
+		bytes += db.Bytes
+	}
+	free := int64(min(st.Bavail, 1<<62/uint64(max(st.Bsize, 1)))) * st.Bsize
+	little := bytes/100 + dbback.SpareSpace
+	text := fmt.Sprintf("%s has %d MiB free", dir, free>>20)
+	switch {
+	case free < dbback.SpareSpace:
+		l.fail(checkSpace, "Make room there, or give another --work-dir", "%s; no incremental is taken with less than %d MiB", text, dbback.SpareSpace>>20)
+	case free < little:
+		l.warn(checkSpace, "Make room there, or give another --work-dir", "%s; if all that changes during the copy needs more, the backup fails after it", text)
+	default:
+		l.ok(checkSpace, "%s", text)
+	}
 }
 
 // databases looks at the list and at every database in it.

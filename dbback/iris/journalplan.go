@@ -86,9 +86,12 @@ func sourceOf(info *catalog.SetInfo, i int) journalSource {
 	}
 }
 
-// addLater adds the files of the archive that follow the set's without a gap.
+// addLater adds the files of the archive that follow the set's without a gap. The
+// set's last one may have been copied before it was whole: then the archive's copy
+// takes its place, and without that nothing can follow.
 func (p *RestorePlan) addLater() {
 	j := &p.journals
+	open := p.Set.Method.Facts[dbback.FactJournal] == dbback.JournalOpen
 	later := slices.Clone(p.opts.Later)
 	slices.SortStableFunc(later, func(a, b dbback.ArchivedJournal) int {
 		x, _ := dbback.ParseJournalName(a.Name) // what is none, such as journal.log, comes first
@@ -101,15 +104,20 @@ func (p *RestorePlan) addLater() {
 			j.log = &s
 			continue
 		}
-		last, ok := dbback.ParseJournalName(j.files[len(j.files)-1].name)
+		end := len(j.files) - 1
+		last, ok := dbback.ParseJournalName(j.files[end].name)
 		next, ok2 := dbback.ParseJournalName(a.Name)
-		if !ok || !ok2 || next.Prefix != last.Prefix || next.Compare(last) <= 0 {
-			continue
+		switch {
+		case !ok || !ok2 || next.Prefix != last.Prefix || next.Compare(last) < 0:
+		case next.Compare(last) == 0:
+			if open {
+				j.files[end], open = s, false
+			}
+		case open || !follows(last, next):
+			return
+		default:
+			j.files = append(j.files, s)
 		}
-		if !follows(last, next) {
-			break
-		}
-		j.files = append(j.files, s)
 	}
 }
 
@@ -152,6 +160,17 @@ func (p *RestorePlan) limit(least string) error {
 
 // stamp writes a time for people, in the local zone.
 func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// there returns whether the instance still has a journal file where it was when it
+// was copied, compressed or not. Its own is used then: it is whole.
+func (s *journalSource) there() bool {
+	for _, path := range []string{dbback.PlainJournal(s.origin), dbback.PlainJournal(s.origin) + "z"} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}
 
 // local returns whether a journal file is used where the instance has it.
 func (s *journalSource) local() bool { return s.set.Name == "" }

@@ -115,6 +115,38 @@ func TestPlanRestore_Journals(t *testing.T) {
 	}
 }
 
+// The last file of a set may have been copied before it was whole.
+func TestPlanRestore_OpenJournal(t *testing.T) {
+	open := func(i *catalog.SetInfo) { i.Method.Facts[dbback.FactJournal] = dbback.JournalOpen }
+	const own = "20261121.014 20261122.001 20261122.002"
+	for _, tt := range []struct {
+		name    string
+		later   []dbback.ArchivedJournal
+		files   string
+		replace bool
+	}{
+		{"nothing else", nil, own, false},
+		{"its whole copy", later("20261122.002z 03:30:00"), own, true},
+		{"its whole copy, and more", later("20261122.003 04:00:00", "20261122.002z 03:30:00"), own + " 20261122.003", true},
+		{"what follows it, without it", later("20261122.003 04:00:00"), own, false},
+		{"older ones", later("20261122.001 02:00:00"), own, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := mustPlan(t, madeSet(open), RestoreOptions{Everything: true, Later: tt.later})
+			var files []string
+			for _, f := range p.journals.files {
+				files = append(files, f.name)
+			}
+			if got := strings.Join(files, " "); got != tt.files {
+				t.Errorf("files %s, want %s", got, tt.files)
+			}
+			if got := p.journals.files[2].set != p.Set.SetName(); got != tt.replace {
+				t.Errorf("the set's last file gave way: %v", got)
+			}
+		})
+	}
+}
+
 func manyJournals(from, to int) (out []string) {
 	for n := from; n <= to; n++ {
 		out = append(out, dbback.JournalName{Day: "20261122", Count: n}.String()+" 04:00:00")

@@ -37,8 +37,8 @@ type Options struct {
 	// WorkDir is where backup files, logs and lists are written by the instance
 	// and read by the engine; each run has a directory of its own in it. It is
 	// made if it is missing. Default: datfs in the directory Backup of the manager
-	// directory. All who back up an instance must use the same, since its lock
-	// lies there.
+	// directory. Those who cannot write to that one must all use the same, since
+	// the instance's lock lies there.
 	WorkDir string
 
 	// Description is put into the instance's backup history and into the label of
@@ -49,7 +49,7 @@ type Options struct {
 	MarkTimeout      time.Duration // for CLRINC^DBACK. Default: 10 minutes
 	BackupTimeout    time.Duration // for the incremental. Default: 12 hours
 	QuiesceTimeout   time.Duration // how long the instance may wait to become quiet. Default: 5 minutes; rounded up to seconds
-	AbortTimeout     time.Duration // for what was aborted or cancelled to end by itself. Default: 1 minute; never without limit
+	AbortTimeout     time.Duration // for what was aborted or cancelled to end by itself. Default: DefaultAbortTimeout; never without limit
 
 	// Started is called with the process ID of each session, once it runs. nil is
 	// fine.
@@ -62,8 +62,11 @@ const (
 	defaultMark      = 10 * time.Minute
 	defaultBackup    = 12 * time.Hour
 	defaultQuiesce   = 5 * time.Minute
-	defaultAbort     = time.Minute
 )
+
+// DefaultAbortTimeout is how long something that was aborted may take to end by
+// itself, if nothing else is said.
+const DefaultAbortTimeout = time.Minute
 
 // ErrNoCommand means that neither iris nor csession was found.
 var ErrNoCommand = errors.New("neither iris nor csession is on the PATH: give the whole command line that opens a session")
@@ -115,7 +118,7 @@ func (o *Options) check() error {
 	defaultTo(&o.MarkTimeout, defaultMark)
 	defaultTo(&o.BackupTimeout, defaultBackup)
 	defaultTo(&o.QuiesceTimeout, defaultQuiesce)
-	defaultTo(&o.AbortTimeout, defaultAbort)
+	defaultTo(&o.AbortTimeout, DefaultAbortTimeout)
 	return nil
 }
 

@@ -12,6 +12,7 @@ type configured struct {
 	name      string
 	directory string // with its slash; or what stands there for a remote one
 	local     bool   // the properties below are known
+	own       string // directory as SYS.Database has it, with its slash; "" if not known
 	blockSize int32  // bytes
 	bytes     int64
 	mounted   bool
@@ -35,7 +36,7 @@ func (c *configured) remote() bool {
 // errUnfinished means that the list of databases has no end.
 var errUnfinished = errors.New("the list of the configuration's databases ends in the middle")
 
-// parseInventory reads the markers DB, DBX and VOL of the list script.
+// parseInventory reads the markers DB, DBX, DBD and VOL of the list script.
 func parseInventory(a *answer) ([]configured, error) {
 	if t := a.trap("DB"); t != nil {
 		t.What = "the list of the configuration's databases"
@@ -60,6 +61,13 @@ func parseInventory(a *answer) ([]configured, error) {
 				if err == nil && blocks > 0 && blocks < maxBlocks/int64(max(c.blockSize, 1)) {
 					c.bytes = blocks * int64(c.blockSize)
 				}
+			}
+		}
+	}
+	for _, m := range a.all("DBD") { // name, directory
+		for i := range out {
+			if c := &out[i]; c.local && c.name == m.fields[0] {
+				c.own = slashed(strings.Join(m.fields[1:], "|"))
 			}
 		}
 	}

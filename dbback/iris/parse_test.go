@@ -381,12 +381,12 @@ func FuzzParseVersion(f *testing.F) {
 
 func TestParseInventory(t *testing.T) {
 	text := "Node: h, Instance: IRIS\n\n%SYS>\n@@DB|IRISSYS|/mgr/|8192|100|1|0|0|0|3\r\n@@DB|USER|/db/us|er/|8192|64|1|1|1|1|2\n@@DB|FAR|:ds:OTHER:X\n@@DB|LOST|/lost\n%SYS>\n@@DBEND|1\n" +
-		"@@DBX|8193||/db/us|er/\n@@DBX|x|M:USER|/mgr\n@@DBX|1\n@@VOL|USER|/db/us/|/vol1|/vol1/| \n%SYS>"
+		"@@DBX|8193||/db/us|er/\n@@DBX|x|M:USER|/mgr\n@@DBX|1\n@@DBD|USER|/db/us|er\n@@DBD|FAR|/x/\n@@VOL|USER|/db/us/|/vol1|/vol1/| \n%SYS>"
 	got, err := parseInventory(&answer{markers: parseMarkers([]byte(text))})
 	want := []configured{
 		{name: "IRISSYS", directory: "/mgr/", local: true, blockSize: 8192, bytes: 100 << 20, mounted: true, mirror: "M:USER", journal: "3"},
 		{
-			name: "USER", directory: "/db/us|er/", local: true, blockSize: 8192, bytes: 8193 * 8192, mounted: true, readOnly: true, mirrored: true,
+			name: "USER", directory: "/db/us|er/", own: "/db/us|er/", local: true, blockSize: 8192, bytes: 8193 * 8192, mounted: true, readOnly: true, mirrored: true,
 			encrypted: true, journal: "2", volumes: []string{"/db/us/", "/vol1/"},
 		},
 		{name: "FAR", directory: ":ds:OTHER:X"},
@@ -408,7 +408,7 @@ func TestParseInventory(t *testing.T) {
 }
 
 func FuzzParseInventory(f *testing.F) {
-	f.Add("@@DB|USER|/db/user/|8192|64|1|1|1|1|2\n@@DBEND|1\n@@DBX|8193||/db/user/\n@@VOL|USER|/a/|/b\n")
+	f.Add("@@DB|USER|/db/user/|8192|64|1|1|1|1|2\n@@DBEND|1\n@@DBX|8193||/db/user/\n@@DBD|USER|/db/user/\n@@VOL|USER|/a/|/b\n")
 	f.Add("@@DB|\n@@DB||\n@@VOL|\n@@DBX|||\n@@DBEND|")
 	f.Fuzz(func(t *testing.T, s string) {
 		dbs, err := parseInventory(&answer{markers: parseMarkers([]byte(s))})

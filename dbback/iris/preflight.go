@@ -27,6 +27,8 @@ const (
 	checkConfig     = "configuration file"
 	checkWorkDir    = "work directory"
 	checkBusy       = "other backup"
+	checkDaemon     = "write daemon" // is it suspended, as by a backup?
+	checkSpace      = dbback.CheckIncremental
 	checkList       = "backup list"      // which databases are, or are not, in it?
 	checkSystem     = "system databases" // are IRISSYS and IRISSECURITY in it?
 	checkMounted    = "mounted"          // all listed, and for writing?
@@ -91,8 +93,10 @@ func (l *look) all(ctx context.Context) {
 	l.journals(a)
 	l.mirror(a)
 	l.history(a)
+	l.daemon(a)
 	if l.workDir() {
 		l.databases(ctx, a)
+		l.space()
 	}
 }
 
@@ -228,16 +232,16 @@ func (l *look) workDir() bool {
 		l.fail(checkWorkDir, "Run datfs as the instance's owner, or give a --work-dir that both can write to", "it cannot be made: %v", err)
 		return false
 	}
-	lock, err := e.takeLock()
+	held, err := e.takeLocks(false)
 	if errors.Is(err, ErrBusy) {
-		l.fail(checkBusy, "Wait for it to end", "%v", err)
+		l.fail(checkBusy, "Wait for it to end; fuser -v with the path of the lock shows which process it is", "%v", err)
 		return false
 	}
 	if err != nil {
 		l.fail(checkWorkDir, "Run datfs as the instance's owner, or give a --work-dir that both can write to", "it cannot be written to: %v", err)
 		return false
 	}
-	_ = lock.Close()
-	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it makes this one fail")
+	_ = held.Close()
+	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it suspends the write daemon, or makes this one fail")
 	return true
 }

@@ -3,6 +3,7 @@ package iris
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,6 +62,12 @@ func TestPreflightFindings(t *testing.T) {
 		{"primary", func(w *world) { w.Say["MIR"], w.Say["MIRX"] = "@@MIR|1|1", "@@MIRX|0|0|M" }, checkMirror, ok, "primary failover member of M"},
 		{"async", func(w *world) { w.Say["MIR"], w.Say["MIRX"] = "@@MIR|2|0", "@@MIRX|0|1|M" }, checkMirror, warn, "async"},
 		{"unknown role", say("MIR", "@@MIR|7|0"), checkMirror, warn, "7|0"},
+		{"write daemon", func(*world) {}, checkDaemon, ok, "not suspended"},
+		{"write daemon suspended", say("WDS", "@@WDS|1"), checkDaemon, warn, "another backup or a freeze"},
+		{"space", func(*world) {}, checkSpace, ok, "MiB free"},
+		{"little space", func(w *world) {
+			w.Databases += "\n@@DBX|" + strconv.FormatInt(1<<49/8192, 10) + "||" + w.at("mgr/user/")
+		}, checkSpace, warn, "MiB free"},
 		{"list of nothing", func(w *world) { w.List = nil }, checkList, fail, "no database"},
 		{"empty list", say("BL", "@@BLEND|1"), checkList, ok, "all but IRISTEMP"},
 		{"list", func(*world) {}, checkList, ok, "2 databases"},
@@ -233,13 +240,17 @@ func TestCheck(t *testing.T) {
 		{"other blocks", catalog.FileInfo{Label: label("/db/user/", 64*mib, 16384), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "16384 bytes"},
 		{"too few", catalog.FileInfo{Label: label("/db/user/", 10*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "1280 blocks"},
 		{"too many", catalog.FileInfo{Label: label("/db/user/", 100*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "12800 blocks"},
-		{"absurd", catalog.FileInfo{Label: &catalog.Label{Directory: "/db/user/", Blocks: 1 << 62, BlockSize: 8192}}, ""},
+		{"absurd", catalog.FileInfo{Label: &catalog.Label{Directory: "/db/user/", Blocks: 1 << 62, BlockSize: 8192}}, "4611686018427387904 blocks"},
 	}
 	for _, tt := range tests {
 		got := strings.Join((&Engine{}).Check(db, tt.file), "; ")
 		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
+	}
+	e := &Engine{run: &attempt{known: []configured{{local: true, directory: "/db/user/", own: "/db/elsewhere/"}}}}
+	if got := strings.Join(e.Check(db, tests[0].file), "; "); !strings.Contains(got, "SYS.Database says /db/elsewhere/") {
+		t.Errorf("another directory in SYS.Database: %q", got)
 	}
 }
 

@@ -303,7 +303,7 @@ func TestRestore_BeginsAgain(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}})
 			r.w.Say["INT"] = "@@INT|0|0|ERROR"
-			if report, err := r.run(); err == nil || report.Damaged != 1 || !strings.Contains(report.Damage, "ERROR") {
+			if report, err := r.run(); err == nil || len(report.Damage) != 1 || report.Damage[0].Status != "ERROR" {
 				t.Fatalf("%v, %+v", err, report)
 			}
 			delete(r.w.Say, "INT")
@@ -316,7 +316,7 @@ func TestRestore_BeginsAgain(t *testing.T) {
 			if told := r.w.told(); told != tt.told {
 				t.Errorf("it tells\n%s\nwant\n%s", told, tt.told)
 			}
-			if report.Damage != "" || report.Damaged != 0 || !report.Clean {
+			if report.Damage != nil || !report.Clean {
 				t.Errorf("report %+v", report)
 			}
 			r.checkRestored(r.w.at("mgr/user/IRIS.DAT"))
@@ -520,7 +520,7 @@ func TestDrill(t *testing.T) {
 	// Damage is found: it cleans up all the same.
 	r.w.Say["INT"] = "@@INT|0|0|ERROR: block 17"
 	report, err = r.run()
-	if damage, ok := errors.AsType[*DamageError](err); !ok || len(damage.Directories) != 1 || report.Damaged != 1 || report.Clean {
+	if damage, ok := errors.AsType[*DamageError](err); !ok || len(damage.Findings) != 1 || len(report.Damage) != 1 || report.Clean {
 		t.Errorf("damage: %v, %+v", err, report)
 	}
 	if told := r.w.told(); told != drill {

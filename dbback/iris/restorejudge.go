@@ -262,16 +262,28 @@ func updatedList(text, kind string) map[string]bool {
 	return out
 }
 
-// A DamageError means that the integrity check found errors in databases, or did
-// not come to its end there.
-type DamageError struct {
-	Directories []string
-	Said        string // the end of what it said
+// A DamageError means that the integrity check did not find all databases sound:
+// it found errors, or did not come to its end.
+type DamageError struct{ Findings []IntegrityFinding }
+
+// An IntegrityFinding is what the integrity check says of one database.
+type IntegrityFinding struct {
+	Directory string `json:"directory"`
+	Status    string `json:"status"`         // the text of its status
+	Said      string `json:"said,omitempty"` // what it displays: errors and warnings
 }
 
 func (e *DamageError) Error() string {
-	return fmt.Sprintf("the integrity check found errors in %s, or did not come to its end there: %s", strings.Join(e.Directories, ", "), e.Said)
+	var dirs []string
+	for _, f := range e.Findings {
+		dirs = append(dirs, f.Directory)
+	}
+	return fmt.Sprintf("the integrity check does not find %s sound: %s", strings.Join(dirs, ", "), e.Findings[0].Status)
 }
+
+// maxFinding bounds what is kept of what the check displays of one database, in
+// bytes.
+const maxFinding = 16 << 10
 
 // judgeCheck says whether the integrity check ran to its end in all databases and
 // found nothing. A status that is not OK is either errors found or a check that
@@ -283,12 +295,18 @@ func judgeCheck(a *answer, dirs []string) error {
 	}
 	damage := &DamageError{}
 	for i, v := range values {
-		if v[0] != "1" {
-			damage.Directories = append(damage.Directories, dirs[i])
-			damage.Said = lastLines(strings.Join(v[1:], "|"))
+		if v[0] == "1" {
+			continue
 		}
+		_, said, _ := strings.Cut(a.said, fmt.Sprintf("@@INT|%d|", i))
+		_, said, _ = strings.Cut(said, "\n")
+		said, _, _ = strings.Cut(said, "\n@@")
+		damage.Findings = append(damage.Findings, IntegrityFinding{
+			Directory: dirs[i], Status: lastLines(strings.Join(v[1:], "|")),
+			Said: strings.TrimSpace(printable(said[:min(len(said), maxFinding)])),
+		})
 	}
-	if len(damage.Directories) == 0 {
+	if len(damage.Findings) == 0 {
 		return nil
 	}
 	return damage

@@ -347,22 +347,27 @@ func TestJudgeMount(t *testing.T) {
 
 func TestJudgeCheck(t *testing.T) {
 	text := func(changes ...string) string { return transcript(t, "integrity.txt", changes...) }
+	const begin = "the integrity check does not find "
+	long := "**** ERROR in block 17: " + strings.Repeat("é", maxFinding)
 	for _, tt := range []struct {
 		name, text, want string
-		damaged          []string
+		found            []IntegrityFinding
 	}{
 		{"well", text(), "", nil},
 		{
-			"errors", text("@@INT|0|1|", "@@INT|0|0|ERROR #5001: Errors were found"),
-			"the integrity check found errors in /a/, or did not come to its end there: ERROR #5001: Errors were found",
-			[]string{"/a/"},
+			"errors", text("@@INT|0|1|\nNo Errors were found in this directory.", "@@INT|0|0|ERROR #5001: Errors were found\r\nDirectory: /a/\n**** ERROR in block 17\x1b[1m: x|y"),
+			begin + "/a/ sound: ERROR #5001: Errors were found", []IntegrityFinding{{"/a/", "ERROR #5001: Errors were found", "Directory: /a/\n**** ERROR in block 17[1m: x|y"}},
 		},
 		{
 			"did not come to its end", text("@@INT|0|1|", "@@INT|0|0|ERROR #1: database | is not mounted", "@@INT|1|1|", "@@INT|1|0|\x1b[1mERROR #2"),
-			"the integrity check found errors in /a/, /b/, or did not come to its end there: [1mERROR #2",
-			[]string{"/a/", "/b/"},
+			begin + "/a/, /b/ sound: ERROR #1: database | is not mounted",
+			[]IntegrityFinding{{"/a/", "ERROR #1: database | is not mounted", "No Errors were found in this directory."}, {"/b/", "[1mERROR #2", "No Errors were found in this directory."}},
 		},
-		{"an empty status", text("@@INT|1|1|", "@@INT|1||"), "the integrity check found errors in /b/, or did not come to its end there: ", []string{"/b/"}},
+		{"an empty status", text("@@INT|1|1|", "@@INT|1||"), begin + "/b/ sound: ", []IntegrityFinding{{"/b/", "", "No Errors were found in this directory."}}},
+		{
+			"very many errors", "@@INT|0|1|\n@@INT|1|0|ERROR\n" + long + "\n", begin + "/b/ sound: ERROR",
+			[]IntegrityFinding{{"/b/", "ERROR", strings.ToValidUTF8(long[:maxFinding], "?")}},
+		},
 		{"no answer of one", text("@@INT|1|1|\n", ""), "CheckList^Integrity: the session ended before it had answered; it said: …", nil},
 		{"trap", text("@@INT|1|1|", "@@ERR|INT|<NOROUTINE>||"), "CheckList^Integrity ended with the error <NOROUTINE>: …", nil},
 		{"the display fails", text() + "@@ERR|DISP|<UNDEFINED>||\n", "", nil},
@@ -371,8 +376,8 @@ func TestJudgeCheck(t *testing.T) {
 			err := judgeCheck(answered(tt.text), []string{"/a/", "/b/"})
 			checkError(t, err, tt.want)
 			damage, ok := errors.AsType[*DamageError](err)
-			if ok != (tt.damaged != nil) || ok && !slices.Equal(damage.Directories, tt.damaged) {
-				t.Errorf("%#v, want damage of %q", err, tt.damaged)
+			if ok != (tt.found != nil) || ok && !slices.Equal(damage.Findings, tt.found) {
+				t.Errorf("%#v, want %#v", err, tt.found)
 			}
 		})
 	}

@@ -30,7 +30,9 @@ func TestRestoreReport_Markdown(t *testing.T) {
 		change func(*RestoreReport)
 		has    string
 	}{
-		"damage":      {func(r *RestoreReport) { r.Clean, r.Damage = false, "errors in /r/user/" }, "\n**DAMAGE WAS FOUND:** errors in /r/user/\n"},
+		"damage": {func(r *RestoreReport) {
+			r.Clean, r.Damage = false, []IntegrityFinding{{"/r/user/", "ERROR #1", "block 17"}}
+		}, "\n**THE INTEGRITY CHECK DOES NOT FIND IT SOUND.**\n\n/r/user/: ERROR #1\n\n```\nblock 17\n```\n"},
 		"failure":     {func(r *RestoreReport) { r.Clean = false }, "\nIt did not come to its end.\n"},
 		"no journals": {func(r *RestoreReport) { r.Reached, r.LastJournal = time.Time{}, "" }, "\nNo journals were applied.\n"},
 	} {

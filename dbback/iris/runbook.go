@@ -180,11 +180,13 @@ func (b *book) reach() {
 	if j.last != "" {
 		last, to = j.last, stamp(j.reaches)
 	}
-	b.line("%s: %s; %s: %s; %s: %s\n", say(b.lang, "fact.first"), j.first, say(b.lang, "fact.last"), last, say(b.lang, "fact.reaches"), to)
-	if b.p.opts.Until.IsZero() {
-		return
+	for _, f := range [][2]string{{"first", j.first}, {"last", last}, {"reaches", to}} {
+		b.line("* %s: %s", say(b.lang, "fact."+f[0]), f[1])
 	}
-	b.line("%s", b.p.UntilText(b.lang))
+	b.line("")
+	if text := b.p.UntilText(b.lang); text != "" {
+		b.line("%s\n", text)
+	}
 }
 
 // UntilText says which boundary of journal files is the nearest to the time that

@@ -65,8 +65,8 @@ var texts = map[string][2]string{
 		"%[1]s は含まれていません。マニュアルでは、別のディレクトリへリストアし(`datfs runbook --redirect %[1]s=ディレクトリ %[2]s`)、インスタンスの停止後に元の場所に置きます。",
 	},
 	"why.everything": {
-		"The instance is down and is not started before all steps are done. A second instance, with another name and another directory on the same machine, applies the incremental and the journals; it needs no definitions for these databases, and no application runs in it. (An older procedure is in circulation: rename the WIJ, start the product, restore in place. The manual's current one, followed here, does not start the instance on damaged databases, where every process that starts with it could write to them before the incremental is applied.)",
-		"インスタンスは停止しており、すべてのステップが終わるまで起動しません。同じマシン上の、名前とディレクトリの異なる 2 つ目のインスタンスが、インクリメンタルとジャーナルを適用します。これらのデータベースの構成定義は不要で、アプリケーションは動かしません。(WIJ の名前を変更して製品を起動し、その場でリストアするという古い手順も出回っていますが、ここでは現在のマニュアルの手順に従います。破損したままのデータベースでインスタンスを起動すると、インクリメンタルの適用前に、起動したプロセスが書き込む恐れがあるためです。)",
+		"The instance is down and is not started before all steps are done. A second instance, with another name and another directory on the same machine, applies the incremental and the journals; it needs no definitions for these databases, and no application runs in it. What the set does not hold must be there already: the installation, IRISLIB and IRISTEMP, the configuration (a copy is in `configuration/`). (An older procedure is in circulation: rename the WIJ, start the product, restore in place. The manual's current one, followed here, does not start the instance on damaged databases, where every process that starts with it could write to them before the incremental is applied.)",
+		"インスタンスは停止しており、すべてのステップが終わるまで起動しません。同じマシン上の、名前とディレクトリの異なる 2 つ目のインスタンスが、インクリメンタルとジャーナルを適用します。これらのデータベースの構成定義は不要で、アプリケーションは動かしません。セットに含まれないもの(インストール環境、IRISLIB、IRISTEMP、構成ファイル。構成ファイルの写しは `configuration/` にあります)は、あらかじめ用意されている必要があります。(WIJ の名前を変更して製品を起動し、その場でリストアするという古い手順も出回っていますが、ここでは現在のマニュアルの手順に従います。破損したままのデータベースでインスタンスを起動すると、インクリメンタルの適用前に、起動したプロセスが書き込む恐れがあるためです。)",
 	},
 	"why.elsewhere": {
 		"Into an instance that is up, of this or of another system. On another system: the same character width, a fitting locale, the same byte order, and the encryption key active if there is one. Never put another system's IRISSYS (CACHESYS) in the place of an instance's own. The directories below are examples: `datfs runbook --to DIR %s` prints this with yours.",
@@ -83,7 +83,7 @@ var texts = map[string][2]string{
 	"file":      {"The list of directories:", "ディレクトリのリスト:"},
 	"unused":    {"No process may have the files open; this must print nothing:", "どのプロセスもファイルを開いていないことを確認します。次のコマンドで何も表示されてはいけません:"},
 	"survived":  {"If journal files that the instance wrote after the backup are still there, copy them and its own `journal.log` into \"$WORK\"/journals as well, and give the newest of them as `LastFile` below: datfs does so by itself.", "バックアップ後にインスタンスが書き込んだジャーナル・ファイルが残っている場合は、それらとインスタンス自身の `journal.log` も \"$WORK\"/journals にコピーし、以下の `LastFile` に最新のファイルを指定します(datfs は自動的に行います)。"},
-	"stop":      {"Stop at the first step that does not answer as it should: an error trap is a line that begins with `@@ERR`.", "期待どおりの応答がないステップがあれば、そこで中止してください。エラー・トラップは `@@ERR` で始まる行です。"},
+	"stop":      {"Stop at the first step that does not answer as it should: an error trap is a line that begins with `@@ERR`. End each session with `halt`.", "期待どおりの応答がないステップがあれば、そこで中止してください。エラー・トラップは `@@ERR` で始まる行です。各セッションは `halt` で終了します。"},
 	"after":     {"Afterwards", "リストア後"},
 	"after.text": {
 		"Take a new backup soon: incremental backups that others take of this instance build on databases that are no more. Check the application. Remove the directory `WORK`: the incremental in it is not encrypted. Keep this set until a later one is validated.",

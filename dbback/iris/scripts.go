@@ -14,7 +14,8 @@ import (
 // A statement answers with markers: lines that begin with @@NAME| and are all
 // that is looked at in a session's output. One that fails answers with
 // @@ERR|NAME|error|location|data, since after an error the terminal goes on with
-// the next line.
+// the next line. What takes its time is called before its marker is written: else a
+// session that ends meanwhile leaves a marker with whatever is said of that.
 type script []string
 
 // newScript puts the statements between what all sessions begin and end with.
@@ -44,6 +45,7 @@ func lookScript() script {
 		trapped("MIR", `write !,"@@MIR|",$SYSTEM.Mirror.IsMember(),"|",$SYSTEM.Mirror.IsPrimary(),!`),
 		trapped("MIRX", `write !,"@@MIRX|",$SYSTEM.Mirror.IsBackup(),"|",$SYSTEM.Mirror.IsAsyncMember(),"|",$SYSTEM.Mirror.MirrorName(),!`),
 		lastFullStatement(),
+		trapped("WDS", `write !,"@@WDS|",##class(Backup.General).IsWDSuspended(),!`),
 		trapped("BL", `set rs=##class(%ResultSet).%New("Backup.General:DatabaseList") do rs.Execute() while rs.Next() { write !,"@@BL|",rs.Get("Directory") } write !,"@@BLEND|1",!`),
 	)
 }
@@ -72,14 +74,25 @@ func listScript(file string) script {
 	return newScript(
 		trapped("DB", eachDatabase+`write !,"@@DB|",n,"|",d if $isobject(o) { write "|",o.BlockSize,"|",o.Size,"|",o.Mounted,"|",o.ReadOnlyMounted,"|",o.Mirrored,"|",o.EncryptedDB,"|",o.GlobalJournalState }} write !,"@@DBEND|1",!`),
 		trapped("DBX", eachDatabase+`if $isobject(o) { write !,"@@DBX|",o.Blocks,"|",o.MirrorDBName,"|",d }} write !`),
+		trapped("DBD", eachDatabase+`if $isobject(o) { write !,"@@DBD|",n,"|",o.Directory }} write !`),
 		trapped("VOL", eachDatabase+`if $isobject(o) { set v=$listtostring(o.VolumeDirectoryList,"|") if v'="" { write !,"@@VOL|",n,"|",v }}} write !`),
 		trapped("LIST", fmt.Sprintf(`set x=$$LISTDIRS^DBACK(%s,"QUIET") write !,"@@LIST|",x,!`, quote(file))),
 	)
 }
 
-// markScript clears the record of changed blocks.
+// historyStatement asks for the newest entries of the backup history. Its
+// subscripts are what public readers of the product's source name: so the answer
+// is looked at where there is one, and nothing depends on it that there is.
+func historyStatement() string {
+	const entry = `^SYS("BUHISTORY",h,`
+	return trapped("BH", `set n=0,h=$order(^SYS("BUHISTORY",""),-1) while (h'="")&&(n<20) { set n=n+1 write !,"@@BH|",h,"|",$get(`+
+		entry+`"TYPE")),"|",$get(`+entry+`"STATUS")),"|",$get(`+entry+`"DESC")) set h=$order(^SYS("BUHISTORY",h),-1) } write !,"@@BHEND|1",!`)
+}
+
+// markScript clears the record of changed blocks. The history is asked for before,
+// so that whatever comes after is seen.
 func markScript() script {
-	return newScript(trapped("CLRINC", `set x=$$CLRINC^DBACK("QUIET") write !,"@@CLRINC|",x,!`))
+	return newScript(historyStatement(), trapped("CLRINC", `set x=$$CLRINC^DBACK("QUIET") write !,"@@CLRINC|",x,!`))
 }
 
 // recordScript tells of the external full backup, type E.
@@ -90,7 +103,7 @@ func recordScript(description string) script {
 
 // sizeScript asks how large an incremental would be now.
 func sizeScript() script {
-	return newScript(trapped("SIZE", `write !,"@@SIZE|",$$INT^DBSIZE(1),!`))
+	return newScript(trapped("SIZE", `set x=$$INT^DBSIZE(1) write !,"@@SIZE|",x,!`))
 }
 
 // incrementalScript takes the incremental, type I. The arguments that switch the
@@ -103,14 +116,14 @@ func incrementalScript(description, file, log string, quiesce time.Duration) scr
 	}
 	call := fmt.Sprintf(`$$BACKUP^DBACK("","I",%s,%s,"N",%s,"NOINPUT","N","Y","",%s)`,
 		quote(description), quote(file), quote(log), wait)
-	return newScript(trapped("I", `set x=`+call+` write !,"@@I|",x,!`))
+	return newScript(trapped("I", `set x=`+call+` write !,"@@I|",x,!`), historyStatement())
 }
 
 // abortScript ends a backup that is running. The answer is 0 if it was told to
 // end, 1 if none is running, 2 if it was told already (InterSystems class
 // reference, Backup.General).
 func abortScript() script {
-	return newScript(trapped("ABORT", `write !,"@@ABORT|",##class(Backup.General).AbortBackup(),!`))
+	return newScript(trapped("ABORT", `set x=##class(Backup.General).AbortBackup() write !,"@@ABORT|",x,!`))
 }
 
 // closeJournalScript makes the instance go on in a new journal file, so that the

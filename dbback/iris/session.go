@@ -19,6 +19,7 @@ type terminal struct {
 	user     string
 	password []byte
 	started  func(pid int) // nil is fine
+	held     locks         // what sessions keep locked as long as they live
 
 	grace time.Duration // between asking a process to end and killing it
 }
@@ -72,6 +73,7 @@ func (t *terminal) process(ctx context.Context, task task, out *output) error {
 	cmd.Stdin = strings.NewReader(t.login() + task.script.String())
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = childEnv(os.Environ())
+	cmd.ExtraFiles = t.held
 	// Of its own group, so that ^C at our terminal does not reach what only an
 	// abort ends well. Its I/O priority is the normal one: only threads that read
 	// databases have another, and those start nothing.

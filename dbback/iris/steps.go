@@ -29,7 +29,7 @@ func (e *Engine) List(ctx context.Context) ([]catalog.Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.run.dbs = describe(list, known)
+	e.run.dbs, e.run.known = describe(list, known), known
 	return e.run.dbs, nil
 }
 
@@ -81,8 +81,9 @@ func (e *Engine) Mark(ctx context.Context) error {
 		return err
 	}
 	if ok, _ := parseReturn(m.value); !ok {
-		return &AnswerError{What: t.name, Answer: m.value, Why: "nothing was copied"}
+		return &AnswerError{What: t.name, Answer: m.value, Why: "nothing was copied; another backup that is running can be the reason"}
 	}
+	e.run.history, e.run.historyKnown = parseHistory(a)
 	return nil
 }
 
@@ -175,6 +176,9 @@ func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 			why = err.Error()
 		}
 		return nil, &AnswerError{What: t.name, Answer: m.value, Why: why}
+	}
+	if err := e.run.alone(a, e.description("external copy", e.run.Run), e.description("incremental", e.run.Run)); err != nil {
+		return nil, err
 	}
 	return e.judge(t.name, file, logFile, warnings)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrBusy means that another backup of the instance is at work.
-var ErrBusy = errors.New("another datfs is backing up this instance")
+var ErrBusy = errors.New("another datfs is backing up this instance, or one that was killed has left a session that is still at work")
 
 // workDir returns the directory that runs have theirs in, "" as long as the
 // manager directory is not known.
@@ -25,8 +25,11 @@ func (e *Engine) workDir() string {
 	case e.mgr == "":
 		return ""
 	}
-	return workDirIn(e.mgr)
+	return e.usualDir()
 }
+
+// usualDir returns the work directory that is used where no other is given.
+func (e *Engine) usualDir() string { return workDirIn(e.mgr) }
 
 // workDirIn returns the work directory of the instance with a manager directory.
 func workDirIn(mgr string) string { return filepath.Join(mgr, "Backup", "datfs") }
@@ -90,14 +93,61 @@ func tempName(dir, prefix string) string {
 	return filepath.Join(dir, prefix+strings.ToLower(rand.Text()[:12])+".txt")
 }
 
-// takeLock takes the lock of the instance. It is in the work directory, so that
-// it holds between datfs of different repositories. The kernel lets go of it when
-// the process ends, however that happens.
-func (e *Engine) takeLock() (*os.File, error) {
-	path := filepath.Join(e.workDir(), strings.ToUpper(e.opts.Instance)+".lock")
+// locks are what keeps other backups of the instance away. Sessions inherit them:
+// one that outlives a datfs that was killed still clears or copies blocks of the
+// instance, and a new backup beside it would miss what that one took. The kernel
+// lets go of them when the last process that has them ends, however that happens.
+type locks []*os.File
+
+// Close lets go of the locks, as far as it is up to this process.
+func (l locks) Close() error {
+	var errs []error
+	for _, f := range l {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// takeLocks takes the locks of the instance: one in the work directory, so that it
+// holds between datfs of different repositories, and one in the usual work
+// directory, so that it holds between those with different work directories too.
+// Whoever may not write there does without that one. A usual directory that is
+// missing is made only to begin a run: without it, nobody has its lock.
+func (e *Engine) takeLocks(begin bool) (locks, error) {
+	var held locks
+	usual := filepath.Join(e.usualDir(), "instance.lock")
+	own := usual
+	if e.workDir() != e.usualDir() {
+		own = filepath.Join(e.workDir(), strings.ToUpper(e.opts.Instance)+".lock")
+		if begin {
+			_ = makeDir(e.usualDir())
+		}
+		f, err := lockFile(usual)
+		if errors.Is(err, ErrBusy) {
+			return nil, err
+		}
+		if err == nil {
+			held = append(held, f)
+		}
+	}
+	f, err := lockFile(own)
+	if err != nil {
+		return nil, errors.Join(err, held.Close())
+	}
+	return append(held, f), nil
+}
+
+// lockFile makes a file, if it is missing, and locks it.
+func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o660)
 	if err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err == nil && os.Geteuid() == 0 {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			// One that root has made must not keep the instance's owner out.
+			_ = errors.Join(f.Chown(int(st.Uid), int(st.Gid)), f.Chmod(0o660))
+		}
 	}
 	for {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

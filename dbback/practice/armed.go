@@ -67,6 +67,9 @@ func parseArmed(name string, args []string) (Armed, error) {
 	if len(a.Args) < low || len(a.Args) > high {
 		return a, &UsageError{fmt.Errorf("failure %s takes: %s", name, strings.TrimSpace(name+" "+f.Args))}
 	}
+	if n := slices.Index(strings.Fields(f.Args), "WHAT"); n >= 0 && !knownWhat(a.Args[n]) {
+		return a, &UsageError{fmt.Errorf("failure %s: %q is no routine, method or moment of the practice instance; practice fail --list says how they are written", name, a.Args[n])}
+	}
 	if f.check != nil {
 		if err := f.check(a.Args); err != nil {
 			return a, &UsageError{fmt.Errorf("failure %s: %w", name, err)}
@@ -203,6 +206,14 @@ func (a *armory) take(name string, match func(args []string) bool) *Armed {
 		return &found
 	}
 	return nil
+}
+
+// drop disarms all failures of that name.
+func (a *armory) drop(name string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.list = slices.DeleteFunc(a.list, func(f Armed) bool { return f.Name == name })
+	return a.save()
 }
 
 // has reports whether a failure of that name is armed, without using it up.

@@ -24,7 +24,7 @@ func classTable() map[string]classMethod {
 		"Backup.General.ClearDatabaseList":      clearList,
 		"Backup.General.GetLastFullBackupInfo":  lastFullInfo,
 		"Backup.General.GetAbortStatus":         func(c *call) (value, error) { return c.inst.aborting(), nil },
-		"Backup.General.IsWDSuspended":          func(*call) (value, error) { return 0, nil },
+		"Backup.General.IsWDSuspended":          func(c *call) (value, error) { return c.inst.arms.has("daemon-suspended"), nil },
 
 		// Listed in the class reference of %SYS.Journal.System; used by staff code.
 		"%SYS.Journal.System.GetCurrentFileName":    func(c *call) (value, error) { return c.inst.db.Status().Journal, nil },
@@ -157,6 +157,9 @@ func getConfig(c *call) (value, error) {
 // createConfig is Config.Databases.Create(name,.properties), as public scripts
 // call it: properties("Directory").
 func createConfig(c *call) (value, error) {
+	if c.inst.arms.take("create-fails", nil) != nil {
+		return statusError(fmt.Errorf("create database %s: %w", c.str(1), errArmed)), nil
+	}
 	dir := ""
 	if len(c.args) > 1 {
 		props, _ := c.args[1].(map[string]string)

@@ -54,6 +54,9 @@ func Create(ctx context.Context, opts CreateOptions) error {
 	if err := opts.complete(); err != nil {
 		return err
 	}
+	if strings.ContainsAny(dir, ",\n") {
+		return &UsageError{fmt.Errorf("directory %s has a comma or a line feed, which iris.cpf and the lists of ^DBREST cannot hold", dir)}
+	}
 	switch entries, err := os.ReadDir(dir); {
 	case err == nil && len(entries) > 0:
 		return fmt.Errorf("create a practice instance in %s: %w", dir, ErrNotEmpty)

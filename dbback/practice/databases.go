@@ -42,10 +42,19 @@ func (i *Instance) nameOf(dir string) string {
 // flagged returns the failure of that name that is armed for the database in dir,
 // nil if there is none. Flags name databases or directories.
 func (i *Instance) flagged(name, dir string) *Armed {
+	return i.arms.peek(name, func(args []string) bool { return len(args) > 0 && i.isNamed(args[0], dir) })
+}
+
+// isNamed reports whether word is the name of the database in dir, or dir.
+func (i *Instance) isNamed(word, dir string) bool {
 	db := i.nameOf(dir)
-	return i.arms.peek(name, func(args []string) bool {
-		return len(args) > 0 && (db != "" && strings.EqualFold(args[0], db) || slashed(args[0]) == slashed(dir))
-	})
+	return db != "" && strings.EqualFold(word, db) || slashed(word) == slashed(dir)
+}
+
+// strikes uses up a failure of that name that waits for the database in dir or for
+// any, and reports whether there was one.
+func (i *Instance) strikes(name, dir string) bool {
+	return i.arms.take(name, func(args []string) bool { return len(args) == 0 || i.isNamed(args[0], dir) }) != nil
 }
 
 // backupSet returns the databases that a backup includes, in the order of the
@@ -118,7 +127,7 @@ func (i *Instance) Status() (*Status, error) {
 	st := i.db.Status()
 	primary, alternate := i.journalDirs()
 	out := &Status{
-		Name: i.s.Name, Dir: i.l.dir, State: StateRunning, Since: &i.started, PID: os.Getpid(), Version: i.s.zversion(),
+		Name: i.s.Name, Dir: i.l.dir, State: StateRunning, Mode: i.mode(), Since: &i.started, PID: os.Getpid(), Version: i.s.zversion(),
 		Sessions: int(i.sessions.Load()), Backup: i.working(), Load: i.load.current(), Failures: i.arms.all(),
 		Journal: Journal{Current: st.Journal, Offset: st.Offset, Required: st.Required, Primary: primary, Alternate: alternate},
 	}

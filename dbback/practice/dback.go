@@ -3,9 +3,11 @@ package practice
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -71,6 +73,9 @@ func (i *Instance) clrinc(ctx context.Context, mode string, out io.Writer) strin
 		}
 		fmt.Fprintln(out)
 	}
+	if i.arms.take("other-backup", nil) != nil {
+		i.otherBackup(ctx)
+	}
 	if f := i.arms.take("database-added", nil); f != nil {
 		name := "ADDED"
 		if len(f.Args) > 0 {
@@ -82,6 +87,21 @@ func (i *Instance) clrinc(ctx context.Context, mode string, out io.Writer) strin
 	}
 	return "1"
 }
+
+// otherBackup is a full backup by somebody else, of which the file does not matter.
+func (i *Instance) otherBackup(ctx context.Context) {
+	file := filepath.Join(i.l.mgr(), "Backup", "other.cbk")
+	a := backupArgs{kind: storage.Full, description: "somebody else's", device: file, mode: "NOINPUT"}
+	if err := errors.Join(i.onlineBackup(ctx, a, nobody{}), os.Remove(file)); err != nil {
+		i.log("full backup by somebody else: %v", err)
+	}
+}
+
+// nobody is at the terminal.
+type nobody struct{}
+
+func (nobody) Write(p []byte) (int, error)              { return len(p), nil }
+func (nobody) ReadLine(context.Context) (string, error) { return "", io.EOF }
 
 // createDatabase makes a database that is not there yet and adds it to the
 // configuration.

@@ -58,7 +58,9 @@ func (i *Instance) restore(ctx context.Context, a restoreArgs, out io.Writer) st
 		}
 		// ^DBREST deletes the file when it has finished (manual, as above).
 		defer func() { _ = os.Remove(a.dirList) }()
-		opts.Targets = i.restorable(targets, out)
+		opts.Targets = slices.DeleteFunc(i.restorable(targets, out), func(t storage.RestoreTarget) bool {
+			return i.strikes("restore-omits", t.Source)
+		})
 	}
 	code := i.restoreBlocks(ctx, a, opts, out)
 	if code == restOK && i.arms.has("variant-restore-0") {
@@ -139,7 +141,7 @@ func (i *Instance) restoreBlocks(ctx context.Context, a restoreArgs, opts storag
 		if errors.Is(err, storage.ErrBusy) {
 			return restBusy
 		}
-		return restDevice
+		return restDevice // what it is for a target that cannot be written is not documented
 	}
 	return i.restoreJournals(ctx, a, info, opts.Targets, out)
 }

@@ -44,12 +44,24 @@
 // A restore wants a database that nobody works on. When a database is dismounted
 // its simulated users leave it, and come back when the load is set again.
 //
-// # After a crash without the WIJ
+// # Restores
+//
+// One database is restored into the instance that runs; a whole instance while it
+// is down, by way of a second one, whose iris command can reach both if both bin
+// directories are on the PATH. A database that another instance has mounted, or
+// beside which an iris.lck was left, mounts read-only (seen in public reports).
 //
 // The restore procedures of the manual move IRIS.WIJ aside before the start, and
 // say that journal recovery does not happen then, since what it needs was in the
-// WIJ. So it is here; what a real instance asks of the operator at that point
-// (^STURECOV) is not simulated.
+// WIJ. So it is here; with the WIJ in its place, it is applied to the restored
+// files, which damages them.
+//
+// After "iris start INST EmergencyId=user,password" only that user can sign on, by
+// password, until the next start (documented). The manual says too that such a
+// start normally does not come fully up after a crash without the WIJ, and that
+// ^STURECOV is to be done in a session with -B. Here that is the failure
+// "sturecov"; without it the start comes up, which the manual knows as well. Of
+// ^STURECOV there are the items 8 and 9.
 //
 // # Files
 //
@@ -59,7 +71,8 @@
 //	status.go      what an instance says of itself
 //	layout.go, settings.go, cpf.go, version.go   its files and its name
 //	remote.go      asks an instance from another process
-//	iriscmd.go, sessioncmd.go   the iris command
+//	iriscmd.go, sessioncmd.go, neighbours.go   the iris command
+//	emergency.go   starts with EmergencyId; ^STURECOV
 //	wire.go, socket.go, server.go, input.go      the socket, both ends
 //	session.go     sign-on and terminal
 //	host.go, globals.go, call.go   what statements reach: routines, classes, globals
@@ -70,6 +83,7 @@
 //	dbrest.go      ^DBREST
 //	jrnrestore.go  Journal.Restore
 //	sysdatabase.go SYS.Database, %ResultSet and the queries
+//	mount.go       its Mount and Dismount
 //	databases.go   databases of the configuration, the backup set
 //	history.go     the backup list, the view of the history
 //	failures.go    the one table of failures

@@ -60,20 +60,27 @@ const (
 	srcUnknown   = "unknown which form a version uses; both must be understood"
 	srcMirrors   = "InterSystems manual, ^DBREST mirrored databases"
 	srcVolumes   = "InterSystems manual, Configuring Databases"
+	srcClass     = "InterSystems class reference, Journal.Restore"
+	srcStart     = "InterSystems manual, Backup and Restore, starting without automatic WIJ and journal recovery"
+	srcMethods   = "what these methods do then is in no document: the status, and what is left, are guesses"
 	srcEncrypted = "InterSystems manual, Security Administration Guide: all but the label block is encrypted"
 )
 
 // whatHelp says what WHAT stands for in the table.
 const whatHelp = `WHAT is a routine, method or moment as it is written in a statement:
 CLRINC^DBACK, BACKUP^DBACK:I (or :E, :F, :C), LISTDIRS^DBACK, INT^DBSIZE,
-EXTSELCT^DBREST, ^JRNSWTCH, Journal.Restore.Run, SYS.Database.Mount, or "session"
-for the sign-on.`
+EXTSELCT^DBREST, ^JRNSWTCH, CheckList^Integrity, SYS.Database.Mount,
+SYS.Database.MountDatabase, Journal.Restore.CheckJournalIntegrity,
+Journal.Restore.Run, Config.Databases.Create, or "session" for the sign-on.
+
+NAME is the name of a database or its directory. Where it may be left out, the
+first database that comes is meant.`
 
 // WhatHelp returns what WHAT stands for in the arguments of failures.
 func WhatHelp() string { return whatHelp }
 
 // failures is the one table. Those on any statement come first, then by theme.
-var failures = slices.Concat(anyFailures, signOnFailures, backupFailures, databaseFailures, journalFailures, restoreFailures, variants)
+var failures = slices.Concat(anyFailures, signOnFailures, startFailures, backupFailures, databaseFailures, journalFailures, mountFailures, restoreFailures, variants)
 
 var anyFailures = []Failure{
 	{Name: "answer", Args: "WHAT VALUE", Does: "WHAT does nothing and returns VALUE", Source: srcOwn},
@@ -95,6 +102,12 @@ var signOnFailures = []Failure{
 	{Name: "health", Args: "VALUE", Stays: true, Does: "iris qlist shows the health VALUE: warn, alert, hung", Source: srcInstance},
 }
 
+var startFailures = []Failure{
+	{Name: "start-refused", Does: "a start ends without an instance", Source: "no document: the text and the exit code are guesses"},
+	{Name: "sturecov", Stays: true, Does: "a start with EmergencyId does not come fully up: sign-on is inhibited but for sessions with -B, until item 8 of ^STURECOV was chosen in one and the instance was started anew", Source: srcStart + ": so it is normally; texts, exit code and what else works are guesses"},
+	{Name: "crash-writing", Does: "the instance ends as by kill -9 when the write daemon has written half of its blocks: the WIJ is active", Source: "InterSystems manual, Data Integrity Guide, write image journaling"},
+}
+
 var backupFailures = []Failure{
 	{Name: "listdirs-fails", Does: "LISTDIRS^DBACK returns 0", Source: srcEntry},
 	{Name: "clrinc-fails", Does: "CLRINC^DBACK returns 0", Source: srcCLRINC},
@@ -103,6 +116,8 @@ var backupFailures = []Failure{
 	{Name: "backup-fails", Args: "[TYPE] [MESSAGE]", Does: "BACKUP^DBACK of TYPE (I) returns 0, with MESSAGE in its log", Source: srcDBACK},
 	{Name: "backup-warns", Args: "[WARNINGS]", Does: "BACKUP^DBACK returns 1,warning~warning", Source: srcDBACK},
 	{Name: "backup-running", Stays: true, Does: "another backup is at work: BACKUP^DBACK returns 0, a restore -3", Source: srcMessages},
+	{Name: "daemon-suspended", Stays: true, Does: "Backup.General.IsWDSuspended returns 1, as during the last pass of a backup or a freeze", Source: "InterSystems class reference, Backup.General; the value is a guess"},
+	{Name: "other-backup", Does: "somebody else takes a full backup as soon as CLRINC^DBACK has cleared the bitmaps", Source: srcGuide},
 	{Name: "no-quiesce", Does: "BACKUP^DBACK gives up after its quiesce timeout: System failed to quiesce", Source: srcMessages},
 	{Name: "no-marker", Does: "BACKUP^DBACK fails in its last pass: Failed to place journal marker", Source: srcMessages},
 	{Name: "no-switch", Does: "BACKUP^DBACK fails to switch the journal file", Source: srcMessages},
@@ -135,11 +150,26 @@ var journalFailures = []Failure{
 	{Name: "switch-refused", Does: "^JRNSWTCH ends with <PROTECT>", Source: "InterSystems manual: it needs %Admin_Operate"},
 }
 
+var mountFailures = []Failure{
+	{Name: "stale-lock", Args: "NAME", Stays: true, Does: "an iris.lck of another node lies beside NAME: from its next mount on it is read-only, until the file is removed before a mount", Source: srcField},
+	{Name: "dismount-fails", Args: "[NAME]", Does: "Dismount and DismountDatabase return an error status and do nothing", Source: srcMethods},
+	{Name: "dismount-does-nothing", Args: "[NAME]", Does: "Dismount and DismountDatabase return 1 and do nothing", Source: srcMethods},
+	{Name: "dismount-leaves-lock", Args: "[NAME]", Does: "Dismount and DismountDatabase leave an iris.lck", Source: srcMethods},
+	{Name: "mount-fails", Args: "[NAME]", Does: "Mount and MountDatabase return an error status and do nothing", Source: srcMethods},
+	{Name: "mount-does-nothing", Args: "[NAME]", Does: "Mount and MountDatabase return 1 and do nothing", Source: srcMethods},
+	{Name: "mount-read-only", Args: "[NAME]", Does: "Mount and MountDatabase return 1, and the database is read-only: an iris.lck of another node has come just before", Source: srcField},
+	{Name: "create-fails", Does: "Config.Databases.Create returns an error status and does nothing", Source: srcMethods},
+}
+
 var restoreFailures = []Failure{
 	{Name: "restore-fails", Args: "CODE", Does: "EXTSELCT and EXTALL^DBREST return CODE, -1 to -6, and do nothing", Source: srcDBREST, check: restoreCode},
 	{Name: "restore-not-mounted", Does: "EXTSELCT ends with a database that could not be mounted", Source: srcDBREST},
-	{Name: "journal-restore-fails", Does: "Journal.Restore.Run returns an error status", Source: "InterSystems class reference, Journal.Restore"},
+	{Name: "restore-omits", Args: "[NAME]", Does: "EXTSELCT^DBREST skips a directory that was asked for, and returns success", Source: srcOwn},
+	{Name: "journal-check-fails", Does: "Journal.Restore.CheckJournalIntegrity returns an error status", Source: srcClass},
+	{Name: "journal-restore-fails", Does: "Journal.Restore.Run returns an error status", Source: srcClass},
+	{Name: "journal-restore-skips", Args: "[NAME]", Does: "Journal.Restore.Run returns OK and has NAME, the source database, under those that have been skipped", Source: "that there is such a heading was published by InterSystems staff; that the status is OK then is a guess"},
 	{Name: "integrity-errors", Does: "CheckList^Integrity finds an error where there is none", Source: srcJournal},
+	{Name: "integrity-incomplete", Does: "CheckList^Integrity returns the status of a check that did not complete", Source: srcJournal + "; the text is a guess"},
 }
 
 // variants are not failures: they choose between forms of which it is unknown

@@ -246,6 +246,29 @@ func TestFail_DatabaseAdded(t *testing.T) {
 	}
 }
 
+// The write daemon is said to be suspended.
+func TestFail_Daemon(t *testing.T) {
+	inst := newInstance(t)
+	const ask = `write "@@",##class(Backup.General).IsWDSuspended()`
+	before := typed(t, inst, ask)
+	armed(t, inst, "daemon-suspended")
+	if after := typed(t, inst, ask); !strings.Contains(before, "@@0") || !strings.Contains(after, "@@1") {
+		t.Errorf("it said:\n%s\nand:\n%s", before, after)
+	}
+}
+
+// Somebody else's full backup after CLRINC is in the history, and takes what the
+// incremental would have had.
+func TestFail_OtherBackup(t *testing.T) {
+	inst := newInstance(t)
+	armed(t, inst, "other-backup")
+	out := typed(t, inst, `write "@@",$$CLRINC^DBACK("QUIET")`,
+		`set h=$order(^SYS("BUHISTORY",""),-1) write "@@",^SYS("BUHISTORY",h,"TYPE"),"@@",^SYS("BUHISTORY",h,"DESC")`)
+	if !strings.Contains(out, "@@1") || !strings.Contains(out, "@@F@@somebody else's") {
+		t.Errorf("it said:\n%s", out)
+	}
+}
+
 // An open transaction makes the required file older than the one switched to; a
 // purge takes it away.
 func TestFail_Journals(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,12 +17,22 @@ import (
 	"datfs/dbback/practice/storage"
 )
 
-// TestMain lets this test binary be the program that the scripts in DIR/bin run.
+// TestMain lets this test binary be the program that the scripts in DIR/bin run,
+// and the instance that "iris start" starts.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 5 && os.Args[1] == "practice" && os.Args[2] == "tool" && os.Args[3] == "--" {
-		os.Exit(tool(os.Args[4:]))
+	words := os.Args[1:]
+	if len(words) < 3 || words[0] != "practice" {
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	switch words[1] {
+	case "tool":
+		os.Exit(tool(words[3:]))
+	case "start":
+		os.Exit(startProgram(words[2:]))
+	case "serve":
+		os.Exit(serve(words[2:]))
+	}
+	os.Exit(2)
 }
 
 func tool(words []string) int {
@@ -31,6 +42,48 @@ func tool(words []string) int {
 		return 1
 	}
 	return r.Command(context.Background(), words[1], words[2:], practice.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+}
+
+// startProgram is "datfs practice start [--load LOAD] DIR": it returns when the
+// instance answers.
+func startProgram(words []string) int {
+	r, err := practice.At(words[len(words)-1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	cmd := exec.Command(os.Args[0], append([]string{"practice", "serve"}, words...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			fmt.Fprintln(os.Stderr, "it has ended:", err)
+			return 1
+		case <-time.After(5 * time.Millisecond):
+		}
+		if st, err := r.Status(context.Background()); err == nil && st.PID == cmd.Process.Pid {
+			return 0
+		}
+	}
+}
+
+func serve(words []string) int {
+	opts := practice.StartOptions{Load: practice.LoadLight, FlushEvery: 20 * time.Millisecond, Kill: func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) }}
+	if words[0] == "--load" {
+		opts.Load, words = words[1], words[2:]
+	}
+	inst, err := practice.Start(context.Background(), words[0], opts)
+	if err != nil {
+		return 1
+	}
+	<-inst.Done()
+	return 0
 }
 
 // patience bounds what should take no time at all.
@@ -84,7 +137,11 @@ func newInstance(t *testing.T) *practice.Instance {
 // its input, and returns what it printed and its exit code.
 func terminal(t *testing.T, dir string, lines ...string) (string, int) {
 	t.Helper()
-	return iris(t, dir, strings.Join(lines, "\n")+"\n", "session", practice.DefaultName, "-U", "%SYS")
+	r, err := practice.At(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return iris(t, dir, strings.Join(lines, "\n")+"\n", "session", r.Name(), "-U", "%SYS")
 }
 
 // iris runs the iris command in this process.

@@ -136,6 +136,9 @@ func (h *host) Special(_ context.Context, name string) (cos.Value, bool, error) 
 }
 
 func (i *Instance) userName() string {
+	if i.emergency != nil {
+		return i.emergency.user
+	}
 	if i.s.User != "" {
 		return i.s.User
 	}

@@ -36,6 +36,10 @@ type StartOptions struct {
 	// journals: see [storage.ReplayOplog]. "" keeps none.
 	Oplog string
 
+	// EmergencyID is the "USER,PASSWORD" of "iris start INST EmergencyId=…": only
+	// that user can sign on, and there is no load. "" is a normal start.
+	EmergencyID string
+
 	// Fail arms failures, each a name and arguments as in DATFS_PRACTICE_FAIL.
 	Fail []string
 }
@@ -53,6 +57,8 @@ type Instance struct {
 	load    *loader
 	started time.Time
 
+	emergency *emergency // nil after a normal start
+
 	pastJournals int // how many files journal.log named at the start
 
 	routines map[string]routine
@@ -60,6 +66,7 @@ type Instance struct {
 
 	ctx      context.Context // ends with the instance
 	cancel   context.CancelFunc
+	up       atomic.Bool // it answers on its socket
 	sessions atomic.Int32
 	lastPID  atomic.Int64 // of the sessions; see $job
 
@@ -117,6 +124,9 @@ func (i *Instance) open(ctx context.Context) (err error) {
 	if err := i.arms.parse(strings.Join(i.opts.Fail, "\n"), "\n", "StartOptions.Fail"); err != nil {
 		return err
 	}
+	if err := i.beginEmergency(); err != nil {
+		return err
+	}
 	if i.backups, err = loadBackupState(i.l.backupState()); err != nil {
 		return err
 	}
@@ -130,7 +140,7 @@ func (i *Instance) open(ctx context.Context) (err error) {
 	cfg := storage.Config{
 		Dir: i.l.mgr(), Node: i.node(), WIJDir: i.conf.get("config", "wijdir"), JournalDir: primary, AlternateDir: alternate,
 		CompressJournals: i.conf.get("Journal", "CompressFiles") == "1",
-		FlushEvery:       i.opts.FlushEvery, WritePause: writePause, Oplog: i.opts.Oplog,
+		FlushEvery:       i.opts.FlushEvery, WritePause: writePause, Oplog: i.opts.Oplog, CrashWriting: i.crashWriting,
 	}
 	for _, db := range i.conf.databases() {
 		if db.Server == "" {
@@ -158,7 +168,7 @@ func (i *Instance) serve(ctx context.Context) error {
 	}
 	i.load = newLoader(i)
 	level := i.opts.Load
-	if level == "" {
+	if level == "" || i.emergency != nil {
 		level = LoadNone
 	}
 	if err := i.load.set(level); err != nil {
@@ -170,6 +180,7 @@ func (i *Instance) serve(ctx context.Context) error {
 		return err
 	}
 	i.srv = newServer(i, l)
+	i.up.Store(true)
 	go i.watch()
 	return nil
 }
@@ -221,6 +232,7 @@ func (i *Instance) logStart() {
 	for dir, err := range rec.Failed {
 		i.log("Database %s was not mounted: %v", dir, err)
 	}
+	i.logEmergency()
 }
 
 // log appends a line to messages.log.
@@ -312,6 +324,15 @@ func (i *Instance) crashNow() error {
 	i.cancel()
 	go i.Crash()
 	return errGone
+}
+
+// crashWriting is asked by the write daemon in the middle of each cycle.
+func (i *Instance) crashWriting() bool {
+	if !i.up.Load() || i.arms.take("crash-writing", nil) == nil {
+		return false
+	}
+	go i.Crash() // it waits for the write daemon
+	return true
 }
 
 // errGone is what a statement meets when its instance ends under it.

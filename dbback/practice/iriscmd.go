@@ -28,6 +28,8 @@ type Streams struct {
 //	iris start INST [EmergencyId=USER,PASSWORD | nostu]
 //	iris stop INST [quietly]    iris force INST    iris help
 //
+// INST is this instance or another one whose DIR/bin is on the PATH.
+//
 // Names and fields are documented (InterSystems manual, Controlling InterSystems
 // IRIS Instances); the layout of list, all and stat is for people and follows
 // public transcripts.
@@ -45,6 +47,7 @@ func (r *Remote) Command(ctx context.Context, name string, args []string, io Str
 	case "list", "qlist", "all":
 		return r.listCommand(ctx, verb, rest, io)
 	case "start", "stop", "force", "stat":
+		r = r.named(rest)
 		if code := r.known(rest, io); code != 0 {
 			return code
 		}
@@ -65,23 +68,34 @@ func (r *Remote) known(args []string, io Streams) int {
 		fmt.Fprintln(io.Err, "the name of an instance is missing")
 		return 1
 	case !strings.EqualFold(args[0], r.s.Name):
-		fmt.Fprintf(io.Err, "'%s' is not the name of an instance; there is '%s'\n", args[0], r.s.Name)
+		fmt.Fprintf(io.Err, "'%s' is not the name of an instance; there is '%s' (others are known if their bin directories are on the PATH)\n", args[0], r.s.Name)
 		return 1
 	}
 	return 0
 }
 
 func (r *Remote) listCommand(ctx context.Context, verb string, args []string, io Streams) int {
+	instances := r.neighbours()
 	if len(args) > 0 {
-		if code := r.known(args, io); code != 0 {
+		one := r.named(args)
+		if code := one.known(args, io); code != 0 {
 			return code
 		}
+		instances = []*Remote{one}
 	}
-	st, err := r.Status(ctx)
-	if err != nil {
-		fmt.Fprintf(io.Err, "iris %s: %v\n", verb, err)
-		return 1
+	for _, one := range instances {
+		st, err := one.Status(ctx)
+		if err != nil {
+			fmt.Fprintf(io.Err, "iris %s: %v\n", verb, err)
+			return 1
+		}
+		one.list(verb, st, io)
 	}
+	return 0
+}
+
+// list prints what a list says of one instance.
+func (r *Remote) list(verb string, st *Status, io Streams) {
 	switch verb {
 	case "qlist":
 		fmt.Fprintln(io.Out, r.qlist(st))
@@ -96,7 +110,6 @@ func (r *Remote) listCommand(ctx context.Context, verb string, args []string, io
 			"\tstatus:       %s\n\tstate:        %s\n\tproduct:      InterSystems IRIS (practice instance, not a product of InterSystems)\n\n",
 			st.Name, r.l.dir, qlistVersion, r.statusText(st), health(st))
 	}
-	return 0
 }
 
 // qlist returns the line of "iris qlist": 14 fields (InterSystems manual,
@@ -137,6 +150,9 @@ func (r *Remote) statusText(st *Status) string {
 			return "sign-on inhibited"
 		}
 	}
+	if st.Mode == ModeNotUp {
+		return "sign-on inhibited" // a guess
+	}
 	if st.State == StateRunning && st.Since != nil {
 		return "running, since " + st.Since.Local().Format(time.ANSIC)
 	}
@@ -169,7 +185,7 @@ func (r *Remote) controlCommand(ctx context.Context, verb string, args []string,
 			fmt.Fprintf(io.Out, "%s was forced down\n", r.s.Name)
 		}
 	case "stat":
-		return r.listCommand(ctx, "list", nil, io)
+		return r.listCommand(ctx, "list", []string{r.s.Name}, io)
 	}
 	if errors.Is(err, ErrDown) {
 		fmt.Fprintf(io.Out, "%s is not running\n", r.s.Name)
@@ -182,21 +198,41 @@ func (r *Remote) controlCommand(ctx context.Context, verb string, args []string,
 	return 0
 }
 
+// loadEnv names the environment variable with the load that "iris start" starts
+// an instance with; without it, it is that of "datfs practice start".
+const loadEnv = "DATFS_PRACTICE_LOAD"
+
 func (r *Remote) startCommand(ctx context.Context, args []string, io Streams) int {
+	emergencyID := ""
 	for _, arg := range args {
-		if strings.HasPrefix(strings.ToLower(arg), "emergencyid=") {
+		if name, value, ok := strings.Cut(arg, "="); ok && strings.EqualFold(name, "EmergencyId") {
 			// InterSystems manual, Security Administration Guide, Emergency Access.
 			fmt.Fprintln(io.Out, "Warning, bypassing system security, running with elevated privileges")
+			emergencyID = value
+			if value == "" {
+				fmt.Fprintln(io.Err, "iris start: EmergencyId is USER,PASSWORD")
+				return 1
+			}
 		}
 	}
 	if r.s.Executable == "" {
 		fmt.Fprintln(io.Err, "iris start: practice.json does not name the program that starts this instance")
 		return 1
 	}
-	cmd := exec.CommandContext(ctx, r.s.Executable, "practice", "start", r.l.dir)
+	words := []string{"practice", "start"}
+	if load := os.Getenv(loadEnv); load != "" {
+		words = append(words, "--load", load)
+	}
+	cmd := exec.CommandContext(ctx, r.s.Executable, append(words, r.l.dir)...)
 	cmd.Stdout, cmd.Stderr = io.Out, io.Err
+	cmd.Env = append(os.Environ(), emergencyEnv+"="+emergencyID)
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintf(io.Err, "iris start: %v\n", err)
+		return 1
+	}
+	if st, err := r.Status(ctx); err == nil && st.Mode == ModeNotUp {
+		// Text and exit code are guesses.
+		fmt.Fprintf(io.Out, "%s did not come fully up; see %s\n", r.s.Name, r.l.messages())
 		return 1
 	}
 	return 0

@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -113,6 +114,9 @@ func (j *journalRestore) options(progress func(string)) storage.JournalRestore {
 // check is CheckJournalIntegrity(1): it also finds out which databases have
 // records.
 func (j *journalRestore) check(c *call) error {
+	if j.inst.arms.take("journal-check-fails", nil) != nil {
+		return fmt.Errorf("journal file %s: %w", j.str("FirstFile"), errArmed)
+	}
 	infos, err := j.inst.db.CheckJournals(c, j.options(nil))
 	if err != nil {
 		return err
@@ -139,11 +143,16 @@ func (j *journalRestore) run(c *call) error {
 			return err
 		}
 	}
-	result, err := j.inst.db.RestoreJournals(ctx, j.options(func(file string) {
+	opts := j.options(func(file string) {
 		fmt.Fprintf(c.term, "\nJournal file being applied: %s\n%s\n  2.91%% 100.00%%\n", strings.TrimSuffix(file, "z"), strings.TrimSuffix(file, "z"))
-	}))
+	})
+	leftOut := j.leaveOut(ctx, &opts)
+	result, err := j.inst.db.RestoreJournals(ctx, opts)
 	if err != nil {
 		return err
+	}
+	if leftOut != "" { // it is there already if there were records of it
+		result.Skipped, result.Errors = slices.Compact(slices.Sorted(slices.Values(append(result.Skipped, leftOut)))), nil
 	}
 	fmt.Fprintf(c.term, "\n[Journal restore completed at %s]\n", time.Now().Format("20060102 15:04:05"))
 	number(c, "The following databases have been updated:", result.Updated)
@@ -152,6 +161,27 @@ func (j *journalRestore) run(c *call) error {
 		return result.Errors[0]
 	}
 	return nil
+}
+
+// leaveOut is the failure journal-restore-skips: it sends the records of a database
+// to where there is none, and returns which, "" if that failure does not wait.
+func (j *journalRestore) leaveOut(ctx context.Context, opts *storage.JournalRestore) string {
+	sources := opts.Select
+	if len(sources) == 0 {
+		if infos, err := j.inst.db.CheckJournals(ctx, *opts); err == nil {
+			for _, info := range infos {
+				sources = append(sources, info.Databases...)
+			}
+		}
+	}
+	for _, source := range sources {
+		if j.inst.strikes("journal-restore-skips", source) {
+			opts.Redirect = maps.Clone(opts.Redirect)
+			opts.Redirect[source] = "/nowhere/"
+			return source
+		}
+	}
+	return ""
 }
 
 func number(c *call, heading string, dirs []string) {

@@ -148,6 +148,10 @@ func TestCreate_Refuses(t *testing.T) {
 			t.Errorf("%+v: %v", opts, err)
 		}
 	}
+	var usage *practice.UsageError
+	if err := practice.Create(t.Context(), practice.CreateOptions{Dir: filepath.Join(t.TempDir(), "a,b")}); !errors.As(err, &usage) {
+		t.Errorf("a comma in the directory: %v", err)
+	}
 	if _, err := practice.At(t.TempDir()); !errors.Is(err, practice.ErrNotInstance) {
 		t.Errorf("an empty directory: %v", err)
 	}

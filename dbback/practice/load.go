@@ -2,6 +2,7 @@ package practice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,4 +114,10 @@ func (l *loader) halt() {
 }
 
 // SetLoad changes what the simulated users do: LoadNone, LoadLight, LoadHeavy.
-func (i *Instance) SetLoad(_ context.Context, level string) error { return i.load.set(level) }
+// In emergency mode nobody else can sign on, so there is none.
+func (i *Instance) SetLoad(_ context.Context, level string) error {
+	if i.emergency != nil && level != LoadNone {
+		return &UsageError{errors.New("after a start with EmergencyId there is no load")}
+	}
+	return i.load.set(level)
+}

@@ -2,6 +2,8 @@ package practice
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,6 +97,23 @@ func first(what string) func([]string) bool {
 
 func at(when, what string) func([]string) bool {
 	return func(args []string) bool { return args[0] == when && sameWhat(args[1], what) }
+}
+
+// knownWhat reports whether a failure can ever meet what it names.
+func knownWhat(what string) bool {
+	names := slices.Concat(slices.Collect(maps.Keys(routineTable())), slices.Collect(maps.Keys(classTable())), objectMethods, []string{"session"})
+	for _, kind := range "EFIC" {
+		names = append(names, "BACKUP^DBACK:"+string(kind))
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return sameWhat(what, name) })
+}
+
+// objectMethods are the methods of objects.
+var objectMethods = []string{
+	"SYS.Database.Mount", "SYS.Database.Dismount", "SYS.Database.%Close", "SYS.Database.%Save",
+	"Journal.Restore.UseJournalLocation", "Journal.Restore.SelectUpdates", "Journal.Restore.RedirectDatabase",
+	"Journal.Restore.CheckJournalIntegrity", "Journal.Restore.Run", "Journal.Restore.%Close",
+	"%Library.ResultSet.Execute", "%Library.ResultSet.Next", "%Library.ResultSet.Get", "%Library.ResultSet.Close",
 }
 
 func sameWhat(armed, what string) bool {

@@ -136,11 +136,11 @@ func TestParseSession(t *testing.T) {
 		ok   bool
 	}{
 		{"", sessionArgs{}, true},
-		{"-U %SYS", sessionArgs{"%SYS", ""}, true},
-		{"-U%SYS -B x^y", sessionArgs{"%SYS", "x^y"}, true},
+		{"-U %SYS", sessionArgs{namespace: "%SYS"}, true},
+		{"-U%SYS -B x^y", sessionArgs{namespace: "%SYS", command: "x^y", bypass: true}, true},
 		{"-U", sessionArgs{}, false},
 		{"-x", sessionArgs{}, false},
-		{"a b", sessionArgs{"", "a"}, false},
+		{"a b", sessionArgs{command: "a"}, false},
 	}
 	for _, tt := range tests {
 		got, err := parseSession(strings.Fields(tt.args))

@@ -27,6 +27,7 @@ func routineTable() map[string]routine {
 		"EXTALL^DBREST":       {runRestore(true), 7},
 		"EXTSELCT^DBREST":     {runRestore(false), 7},
 		"^JRNSWTCH":           {runJrnswtch, 0},
+		"^STURECOV":           {runSturecov, 0},
 		"Status^JOURNAL":      {runJournalStatus, 0},
 		"PURGE^JOURNAL":       {runPurge, 0},
 		"CheckList^Integrity": {runCheckList, 6},
@@ -137,6 +138,9 @@ func runCheckList(c *call) (value, error) {
 	dirs := c.strs(2)
 	if len(dirs) == 0 {
 		dirs = directories(c.inst.databases())
+	}
+	if c.inst.arms.take("integrity-incomplete", nil) != nil {
+		return statusError(fmt.Errorf("the integrity check did not complete: %w", errArmed)), nil
 	}
 	report := &integrity{}
 	*c.report = report

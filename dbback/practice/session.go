@@ -185,8 +185,13 @@ func (s *session) signOn(ctx context.Context) (code int, err error) {
 		}
 		return 1, err
 	}
-	if s.inst.arms.has("signon-inhibited") {
-		// Seen in a public report.
+	notUp := s.inst.mode() == ModeNotUp
+	if notUp && s.req.Bypass {
+		return 0, nil // documented; that nothing is asked is a guess
+	}
+	if notUp || s.inst.arms.has("signon-inhibited") {
+		// Seen in a public report; that an instance which is not fully up says it is
+		// a guess.
 		fmt.Fprint(s.out, "<InterSystems IRIS Startup Error: Sign-on and JOB inhibited: Switch 12 is set (0)>\n")
 		return 1, nil
 	}
@@ -201,11 +206,13 @@ func (s *session) signOn(ctx context.Context) (code int, err error) {
 	return s.login(ctx)
 }
 
-// login asks for user and password if the instance is one that does. The prompts
+// login asks for user and password if the instance is one that does, or is in
+// emergency mode. The prompts
 // are documented; that there are three tries is a guess.
 func (s *session) login(ctx context.Context) (code int, err error) {
 	never := s.inst.arms.has("login-prompt")
-	if s.inst.s.Password == "" && !never {
+	wantUser, wantPassword, asks := s.inst.credentials()
+	if !asks && !never {
 		return 0, nil
 	}
 	for range 3 {
@@ -219,7 +226,7 @@ func (s *session) login(ctx context.Context) (code int, err error) {
 		if err != nil {
 			return 1, err
 		}
-		if !never && strings.EqualFold(user, s.inst.s.User) && password == s.inst.s.Password {
+		if !never && strings.EqualFold(user, wantUser) && password == wantPassword {
 			return 0, nil
 		}
 		fmt.Fprint(s.out, "\nAccess Denied\n")

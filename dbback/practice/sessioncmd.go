@@ -16,6 +16,7 @@ import (
 // sessionArgs are the arguments of "iris session".
 type sessionArgs struct {
 	namespace, command string
+	bypass             bool // -B: also of an instance that did not come fully up
 }
 
 // parseSession reads [-U NS | -UNS] [-B] ["label^routine(…)"] behind the
@@ -31,7 +32,8 @@ func parseSession(args []string) (s sessionArgs, err error) {
 			s.namespace = args[i]
 		case strings.HasPrefix(arg, "-U"):
 			s.namespace = arg[2:]
-		case arg == "-B": // only for an instance that did not come up
+		case arg == "-B":
+			s.bypass = true
 		case s.command == "" && !strings.HasPrefix(arg, "-"):
 			s.command = arg
 		default:
@@ -43,6 +45,7 @@ func parseSession(args []string) (s sessionArgs, err error) {
 
 // sessionCommand runs a session and returns its exit code.
 func (r *Remote) sessionCommand(ctx context.Context, args []string, io Streams) int {
+	r = r.named(args)
 	if code := r.known(args, io); code != 0 {
 		return code
 	}
@@ -75,7 +78,7 @@ func (r *Remote) sessionCommand(ctx context.Context, args []string, io Streams) 
 func runSession(ctx context.Context, conn net.Conn, s sessionArgs, streams Streams) (int, error) {
 	w := &frameWriter{w: conn}
 	dir, _ := os.Getwd() // "" makes the instance take its own
-	if err := w.writeJSON(frameRequest, request{Ask: askSession, Namespace: s.namespace, Command: s.command, Dir: dir}); err != nil {
+	if err := w.writeJSON(frameRequest, request{Ask: askSession, Namespace: s.namespace, Command: s.command, Dir: dir, Bypass: s.bypass}); err != nil {
 		return 1, err
 	}
 	signals := make(chan os.Signal, 4)

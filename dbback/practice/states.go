@@ -39,6 +39,8 @@ func (i *Instance) beginState(ctx context.Context, a Armed) error {
 	switch a.Name {
 	case "open-transaction":
 		return i.beginTransaction(ctx)
+	case "stale-lock":
+		return i.beginStaleLock(a)
 	case "mirrored", "encrypted", "not-journaled", "wrong-blocks", "wrong-directory":
 		_, err := i.named(a)
 		return err
@@ -115,6 +117,8 @@ func (i *Instance) endState(ctx context.Context, a Armed) error {
 			return txn.Rollback(ctx)
 		}
 		return nil
+	case "stale-lock":
+		return i.endStaleLock(ctx, a)
 	case "dismounted", "read-only", "extension-volume", "unlisted":
 	default:
 		return nil

@@ -16,6 +16,7 @@ type Status struct {
 	Dir       string     `json:"dir"`
 	State     string     `json:"state"`           // "running" or "down"
 	Crashed   bool       `json:"crashed"`         // it is down and did not stop in an orderly way
+	Mode      string     `json:"mode,omitempty"`  // ModeEmergency, ModeNotUp; "" after a normal start
 	Since     *time.Time `json:"since,omitempty"` // of the start, when it is running
 	PID       int        `json:"pid,omitempty"`
 	Version   string     `json:"version"` // as $zversion gives it

@@ -107,26 +107,6 @@ func (d *sysDatabase) call(c *call, method string) (value, bool, error) {
 	return v, true, err
 }
 
-// mountMethod and dismountMethod return 1, as seen by InterSystems staff, or an
-// error status.
-func (i *Instance) mountMethod(c *call, dir string) (value, error) {
-	if err := i.mount(c, dir); err != nil {
-		return statusError(err), nil
-	}
-	return statusOK, nil
-}
-
-// The trap of a mirrored database was seen in a public report.
-func (i *Instance) dismountMethod(c *call, dir string) (value, error) {
-	if i.flagged("mirrored", dir) != nil {
-		return nil, &trapError{name: "<PROTECT>", location: "Dismount+6^SYS.Database.1"}
-	}
-	if err := i.dismount(c, dir); err != nil {
-		return statusError(err), nil
-	}
-	return statusOK, nil
-}
-
 // A resultSet is an object of %ResultSet: Execute, Next, Get, Data, Close.
 type resultSet struct {
 	query string

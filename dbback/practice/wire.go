@@ -41,6 +41,7 @@ type request struct {
 	Namespace string   `json:"namespace,omitempty"` // -U of a session
 	Command   string   `json:"command,omitempty"`   // "label^routine(…)" of a session
 	Dir       string   `json:"dir,omitempty"`       // where the client works
+	Bypass    bool     `json:"bypass,omitempty"`    // -B of a session
 	Args      []string `json:"args,omitempty"`      // of askFail, askLoad
 }
 

@@ -43,6 +43,12 @@ type Config struct {
 	// independent of the journals ([ReplayOplog]); none if empty.
 	Oplog string
 
+	// CrashWriting is asked in the middle of each cycle of the write daemon, when
+	// the WIJ is active and half of its blocks are in the databases: if it returns
+	// true, the instance ends there as by kill -9. nil: never. It must not call the
+	// instance.
+	CrashWriting func() bool
+
 	// Now tells the time; default [time.Now]. Journal files are named by it.
 	Now func() time.Time
 

@@ -93,6 +93,32 @@ func TestCrashAtEveryStep(t *testing.T) {
 	}
 }
 
+// CrashWriting ends the instance with an active WIJ and a database that is written
+// half.
+func TestCrashWriting(t *testing.T) {
+	cfg := testConfig(t)
+	var crash atomic.Bool
+	cfg.CrashWriting = crash.Load
+	in, dirs := withDatabases(t, &cfg, "user")
+	fillRows(t, in, dirs[0], 0, 300)
+	if err := in.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fillRows(t, in, dirs[0], 100, 900)
+	crash.Store(true)
+	if err := in.Flush(t.Context()); !errors.Is(err, ErrCrashed) {
+		t.Fatalf("flush: %v", err)
+	}
+	in.Crash()
+	if len(findingsOf(t, filepath.Join(dirs[0], datName))) == 0 {
+		t.Error("a database that was written half is not found damaged")
+	}
+	cfg.CrashWriting = nil
+	if rec := reopened(t, cfg).Recovery(); rec.WIJBlocks == 0 {
+		t.Errorf("nothing came from the WIJ: %+v", rec)
+	}
+}
+
 // After an orderly end there is nothing to recover, open transactions are rolled
 // back, and no lock is left.
 func TestShutdown(t *testing.T) {

@@ -162,6 +162,9 @@ func (in *Instance) write(blocks []wijBlock, targets []target, ck checkpoint) er
 func (in *Instance) writeBlocks(blocks []wijBlock, targets []target) error {
 	for i, k := range rand.Perm(len(blocks)) {
 		if i == len(blocks)/2 {
+			if in.cfg.CrashWriting != nil && in.cfg.CrashWriting() {
+				in.dead.Store(true)
+			}
 			if err := in.reach("databases-half"); err != nil {
 				return err
 			}

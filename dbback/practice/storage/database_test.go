@@ -264,6 +264,35 @@ func TestMounts(t *testing.T) {
 	}
 }
 
+// The lock of another node, put there while the database is mounted, outlives the
+// dismount and makes the next mount read-only; without it all is as it was.
+func TestLeftLock(t *testing.T) {
+	cfg := testConfig(t)
+	in, dirs := withDatabases(t, &cfg, "user")
+	if removed, err := RemoveLeftLock(dirs[0]); removed || err != nil {
+		t.Errorf("the lock of a mount: removed %v, %v", removed, err)
+	}
+	if err := LeaveLock(dirs[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{true, false} {
+		if err := in.Dismount(t.Context(), dirs[0]); err != nil {
+			t.Fatal(err)
+		}
+		if !readOnly {
+			if removed, err := RemoveLeftLock(dirs[0]); !removed || err != nil {
+				t.Errorf("removed %v, %v", removed, err)
+			}
+		}
+		if err := in.Mount(t.Context(), dirs[0], false); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := in.Database(dirs[0]); err != nil || info.ReadOnly != readOnly {
+			t.Errorf("%+v, %v; want read-only: %v", info, err, readOnly)
+		}
+	}
+}
+
 // Two crashes in a row, the first start cut off, do not make a database read-only.
 func TestLocksOfCrashes(t *testing.T) {
 	cfg := testConfig(t)

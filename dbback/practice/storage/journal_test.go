@@ -264,6 +264,16 @@ func TestRestoreJournalsNowhere(t *testing.T) {
 	}
 }
 
+// overwrite changes a byte of a file.
+func overwrite(name string, offset int64) error {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte("\xa5"), offset)
+	return errors.Join(err, f.Close())
+}
+
 // Files that are missing, damaged, cut or in the wrong order are found; what is
 // missing or in the wrong order, before anything is applied.
 func TestJournalsWithFaults(t *testing.T) {
@@ -292,16 +302,28 @@ func TestJournalsWithFaults(t *testing.T) {
 			return os.Truncate(filepath.Join(dir, names[1]), journalHeader+1000)
 		}, ErrBadJournal, true},
 		{"the second is changed", func(dir string, names []string) error {
-			f, err := os.OpenFile(filepath.Join(dir, names[1]), os.O_RDWR, 0)
-			if err != nil {
-				return err
-			}
-			_, err = f.WriteAt([]byte("x"), journalHeader+2000)
-			return errors.Join(err, f.Close())
+			return overwrite(filepath.Join(dir, names[1]), journalHeader+2000)
 		}, ErrBadJournal, true},
 		{"the last is cut", func(dir string, names []string) error {
 			return os.Truncate(filepath.Join(dir, names[2]), journalHeader+1000)
 		}, nil, true},
+		{"the last is changed", func(dir string, names []string) error {
+			return overwrite(filepath.Join(dir, names[2]), journalHeader+300)
+		}, ErrBadJournal, true},
+		{"the last is compressed", func(dir string, names []string) error {
+			return compressFile(filepath.Join(dir, names[2]))
+		}, nil, true},
+		{"the last is compressed and cut", func(dir string, names []string) error {
+			name := filepath.Join(dir, names[2])
+			if err := compressFile(name); err != nil {
+				return err
+			}
+			st, err := os.Stat(name + "z")
+			if err != nil {
+				return err
+			}
+			return os.Truncate(name+"z", st.Size()/2)
+		}, ErrBadJournal, true},
 		{"the first is something else", func(dir string, names []string) error {
 			return os.WriteFile(filepath.Join(dir, names[0]), make([]byte, 10000), 0o600)
 		}, ErrNotJournal, false},

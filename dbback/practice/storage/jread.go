@@ -103,6 +103,17 @@ type zipped struct {
 	f *os.File
 }
 
+// Read implements [io.Reader]. Any error but the end is damage: a file is whole
+// when it is compressed.
+func (z *zipped) Read(p []byte) (int, error) {
+	n, err := z.Reader.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // gzip returns it bare
+		err = fmt.Errorf("%w: %v", ErrBadJournal, err) //nolint:errorlint // not to be taken for the end of the file
+	}
+	return n, err
+}
+
+// Close closes both.
 func (z *zipped) Close() error { return errors.Join(z.Reader.Close(), z.f.Close()) }
 
 // scanEnd says how the reading of a journal file ended.
@@ -110,6 +121,7 @@ type scanEnd struct {
 	head journalHead
 	end  int64  // after the last good record
 	torn bool   // something that is no record follows
+	bad  bool   // and it is not the beginning of one, as a crash leaves it
 	next string // from the end record; "" if the file was not closed in order
 }
 
@@ -137,7 +149,7 @@ func scanJournal(name string, limit int64, fn func(r *record, offset int64) erro
 			return end, nil
 		}
 		if err != nil {
-			end.torn = true
+			end.torn, end.bad = true, !errors.Is(err, errCutRecord)
 			return end, nil
 		}
 		if err := fn(r, end.end); err != nil {
@@ -154,6 +166,10 @@ func scanJournal(name string, limit int64, fn func(r *record, offset int64) erro
 // ignoreRecord is for who wants to know only where a file ends.
 func ignoreRecord(*record, int64) error { return nil }
 
+// errCutRecord is an errRecord: the file ends in the middle of the record. That is
+// how a crash leaves the file that was being written to.
+var errCutRecord = fmt.Errorf("%w: the file ends in it", errRecord)
+
 // readRecord reads a record and returns its length on disk. At the end of the
 // file the error is io.EOF.
 func readRecord(in *bufio.Reader) (*record, int64, error) {
@@ -165,7 +181,7 @@ func readRecord(in *bufio.Reader) (*record, int64, error) {
 		return nil, 0, errRecord
 	}
 	if len(head) < recHead {
-		return nil, 0, errRecord
+		return nil, 0, cutOr(err)
 	}
 	n, sum, err := parseHead(head)
 	if err != nil {
@@ -174,10 +190,19 @@ func readRecord(in *bufio.Reader) (*record, int64, error) {
 	_, _ = in.Discard(recHead)
 	body := make([]byte, n)
 	if _, err := io.ReadFull(in, body); err != nil {
-		return nil, 0, errRecord
+		return nil, 0, cutOr(err)
 	}
 	r, err := parseBody(body, sum)
 	return r, int64(recHead + n), err
+}
+
+// cutOr returns errCutRecord if a record could not be read because the file ends.
+// A decompressor's errors are never that: see zipped.
+func cutOr(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errCutRecord
+	}
+	return errRecord
 }
 
 // JournalInfo describes a journal file, from its header and its records.
@@ -190,6 +215,7 @@ type JournalInfo struct {
 	Records   int
 	Databases []string // directories that have records
 	Torn      bool     // something that is no record follows the last good one
+	Bad       bool     // and it is damage, not a record that a crash has cut short
 	Next      string   // path of the file after, "" if the file was not closed in order
 }
 
@@ -210,7 +236,7 @@ func InspectJournal(path string) (*JournalInfo, error) {
 	}
 	slices.Sort(info.Databases)
 	info.Prev, info.PrevEnd, info.Created = end.head.Prev, end.head.PrevEnd, end.head.Created
-	info.End, info.Torn, info.Next = end.end, end.torn, end.next
+	info.End, info.Torn, info.Bad, info.Next = end.end, end.torn, end.bad, end.next
 	return info, nil
 }
 

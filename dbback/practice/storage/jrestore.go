@@ -47,7 +47,7 @@ var errNotSelected = errors.New("not selected")
 // journaled. To do it twice is as once. Updates by others are held meanwhile.
 //
 // A file that is missing or out of order is found before anything is applied; one
-// that is cut short, when it is read.
+// that is cut short or damaged, when it is read.
 func (in *Instance) RestoreJournals(ctx context.Context, opts JournalRestore) (*JournalResult, error) {
 	if !in.busy.CompareAndSwap(false, true) {
 		return nil, ErrBusy
@@ -133,12 +133,24 @@ func (in *Instance) replayFiles(ctx context.Context, rp *replay, files []string,
 		if errors.Is(err, errUntil) {
 			return nil
 		}
+		if err == nil {
+			err = wholeFile(name, end.end, end.bad, heads[i+1:])
+		}
 		if err != nil {
 			return err
 		}
-		if i+1 < len(heads) && end.end < heads[i+1].PrevEnd {
-			return fmt.Errorf("%s: %w: %d bytes are good of %d", name, ErrBadJournal, end.end, heads[i+1].PrevEnd)
-		}
+	}
+	return nil
+}
+
+// wholeFile returns an error for a file that is damaged, or shorter than the head
+// of the one after it says.
+func wholeFile(name string, end int64, bad bool, after []journalHead) error {
+	switch {
+	case len(after) > 0 && end < after[0].PrevEnd:
+		return fmt.Errorf("%s: %w: %d bytes are good of %d", name, ErrBadJournal, end, after[0].PrevEnd)
+	case bad:
+		return fmt.Errorf("%s: %w: there is no record at %d", name, ErrBadJournal, end)
 	}
 	return nil
 }
@@ -194,8 +206,8 @@ func (in *Instance) CheckJournals(ctx context.Context, opts JournalRestore) ([]*
 		if err != nil {
 			return infos, err
 		}
-		if i+1 < len(heads) && info.End < heads[i+1].PrevEnd {
-			return infos, fmt.Errorf("%s: %w: %d bytes are good of %d", name, ErrBadJournal, info.End, heads[i+1].PrevEnd)
+		if err := wholeFile(name, info.End, info.Bad, heads[i+1:]); err != nil {
+			return infos, err
 		}
 		infos = append(infos, info)
 	}

@@ -23,7 +23,8 @@ func lckContent(dir, node string, session int64) []byte {
 }
 
 // takeLck makes iris.lck in the directory of a database. If one is there, it is
-// taken over only if it is that of a run of this instance which crashed. Any other makes the database mount read-only (seen in the field), and free is false.
+// taken over only if it is that of a run of this instance which crashed. Any other
+// makes the database mount read-only (seen in the field), and free is false.
 func takeLck(dir, node string, session int64, past []int64) (free bool, err error) {
 	path := filepath.Join(dir, lckName)
 	old, err := os.ReadFile(path)
@@ -45,4 +46,30 @@ func dropLck(dir, node string, session int64) error {
 		return nil //nolint:nilerr // a lock that is gone need not be removed
 	}
 	return os.Remove(path)
+}
+
+// otherNode is the node in the iris.lck that [LeaveLock] makes.
+const otherNode = "elsewhere:OTHER"
+
+// LeaveLock makes an iris.lck in the directory of a database as a mount by another
+// node leaves it, in the place of one that is there. Whoever mounts the database
+// next gets it read-only, until the file is removed.
+func LeaveLock(dir string) error {
+	dir = cleanDir(dir)
+	return os.WriteFile(filepath.Join(dir, lckName), lckContent(dir, otherNode, 1), 0o660)
+}
+
+// RemoveLeftLock removes the iris.lck that [LeaveLock] made, and reports whether
+// it was still there. A lock of a mount is left alone.
+func RemoveLeftLock(dir string) (bool, error) {
+	dir = cleanDir(dir)
+	path := filepath.Join(dir, lckName)
+	b, err := os.ReadFile(path)
+	if os.IsNotExist(err) || err == nil && !bytes.Equal(b, lckContent(dir, otherNode, 1)) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, os.Remove(path)
 }
