@@ -25,6 +25,9 @@ type act interface {
 	run(ctx context.Context, r *restoration) error
 }
 
+// A telling act is one that tells sessions something.
+type telling interface{ tells() []string }
+
 // A terminalAct is a session of the instance.
 type terminalAct struct {
 	name       string // for errors
@@ -38,6 +41,8 @@ func (p *RestorePlan) terminal(name string, statements []string, judge func(*res
 }
 
 func (t *terminalAct) long() *terminalAct { t.hours = true; return t }
+
+func (t *terminalAct) tells() []string { return t.statements }
 
 func (t *terminalAct) show(b *book) { b.terminal(t.statements) }
 
@@ -63,8 +68,10 @@ func (c *copyAct) show(b *book) {
 		if db.redirected {
 			lines = append(lines, b.newDir(db.To))
 		}
+		// Whatever times and sizes say: what a restore is for may have left them as
+		// they were.
 		for _, i := range sortedKeys(db.Files) {
-			lines = append(lines, fmt.Sprintf(`rsync -aHAX --inplace "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
+			lines = append(lines, fmt.Sprintf(`rsync -aHAXI --inplace --no-whole-file "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
 			if db.redirected {
 				lines = append(lines, b.own(db.Files[i]))
 			}
@@ -89,8 +96,7 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	}
 	report, err := dbback.Restore(ctx, r.repo, opts)
 	if report != nil {
-		r.report.Bytes += report.Size
-		r.report.WrittenBytes += report.WrittenBytes
+		r.report.Bytes, r.report.WrittenBytes = report.Size, report.WrittenBytes
 		for _, w := range report.Warnings {
 			r.warn("%s", w)
 		}
@@ -181,11 +187,11 @@ func (c *extractAct) show(b *book) {
 				b.shell(p.fetch(j))
 			}
 		}
-		if p.Way != WayDatabases {
-			b.shell(`cp "$SET"/journals/journal.log "$WORK"/journals/`)
+		if log := p.journals.log; log != nil && !log.local() && p.Way != WayDatabases {
+			b.shell(p.fetch(*log))
 		}
 	}
-	b.shell(b.own(p.Work))
+	b.shell(b.own(p.Work), b.share())
 	if p.Way == WayEverything && !p.journals.none {
 		b.say("survived")
 	}
@@ -271,7 +277,7 @@ type listAct struct{ p *RestorePlan }
 
 func (c *listAct) show(b *book) {
 	b.file(c.p.listFile(), dirList(c.p.Databases))
-	b.shell("cp " + b.work(c.p.listFile()) + " " + b.work(c.p.listKept()))
+	b.shell("cp "+b.work(c.p.listFile())+" "+b.work(c.p.listKept()), b.own(c.p.Work), b.share())
 }
 
 func (c *listAct) run(_ context.Context, r *restoration) error {

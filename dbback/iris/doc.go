@@ -139,4 +139,21 @@
 //	parse_log.go        the log of a backup
 //	parse_inventory.go  the databases of the configuration
 //	parse_config.go     iris.cpf, parameters.isc, iris qlist, $zversion
+//
+// Of restores:
+//
+//	way.go              the plan: which databases, by which way, to where
+//	journalplan.go      which journal files a restore applies
+//	restoresteps.go     the steps of each way, and where a failed one begins again
+//	acts.go             what steps do: what a run-book shows and what is run
+//	everything.go       what only a restore of everything does
+//	restorescripts.go   the statements
+//	restorejudge.go     whether the answers mean success
+//	restorelook.go      whether a restore can be done
+//	openby.go           which processes have a file open
+//	restoration.go      one run of a restore
+//	restorestate.go     what it keeps, to be gone on with
+//	restorereport.go    what it did
+//	runbook.go          run-books
+//	runbooktext.go      their sentences, in English and Japanese
 package iris

@@ -68,6 +68,11 @@ func (p *RestorePlan) chooseJournals() error {
 		log := sourceOf(p.Set, i)
 		j.log = &log
 	}
+	for _, name := range []string{j.first, least} {
+		if !slices.ContainsFunc(j.files, func(f journalSource) bool { return f.name == name }) {
+			return fmt.Errorf("the set %s does not have the journal file %s, which it needs: %w", p.Set.SetName(), name, catalog.ErrNotFound)
+		}
+	}
 	p.addLater()
 	return p.limit(least)
 }
@@ -140,9 +145,9 @@ func (p *RestorePlan) limit(least string) error {
 		}
 	}
 	needed := slices.IndexFunc(j.files, func(f journalSource) bool { return f.name == least })
-	if last < needed || last < 0 {
+	if last < needed {
 		return refuse("%s cannot be reached with %s: its databases are whole only at the end of the journal file %s, which was written to until %s; take an older set",
-			stamp(p.opts.Until), p.Set.SetName(), least, stamp(j.files[max(needed, 0)].wrote))
+			stamp(p.opts.Until), p.Set.SetName(), least, stamp(j.files[needed].wrote))
 	}
 	if last+1 < len(j.files) {
 		next := j.files[last+1]

@@ -94,8 +94,8 @@ type restoration struct {
 	opts    RunOptions
 	report  *RestoreReport
 	state   restoreState
-	version string   // of the instance with the sessions
-	made    []string // directories that were made, parents first
+	begun   bool   // a run before this one, of the same restore, came beyond the look
+	version string // of the instance with the sessions
 
 	transcript strings.Builder
 }

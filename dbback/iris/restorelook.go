@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/bits"
 	"os"
 	"path/filepath"
@@ -17,12 +18,16 @@ import (
 // A lookAct finds out whether the restore can be done. It changes nothing.
 type lookAct struct{ p *RestorePlan }
 
+func (c *lookAct) tells() []string {
+	return append([]string{managerStatement(), mirrorStatement()}, stateStatements(c.p.dirs())...)
+}
+
 func (c *lookAct) show(b *book) {
-	statements := append([]string{managerStatement(), mirrorStatement()}, stateStatements(c.p.dirs())...)
 	if c.p.Way == WayEverything {
+		b.say("down")
 		b.shell(c.p.controlProgram() + " qlist " + shellWord(c.p.Target))
 	}
-	b.terminal(statements)
+	b.terminal(c.tells())
 }
 
 func (c *lookAct) run(ctx context.Context, r *restoration) error {
@@ -32,6 +37,9 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	}
 	for _, f := range r.foreign() {
 		r.note("%s", f)
+	}
+	if err := r.isFree(); err != nil {
+		return err
 	}
 	if p.Way == WayEverything {
 		if err := r.isDown(ctx); err != nil {
@@ -52,6 +60,22 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 		return err
 	}
 	return r.mirrors(a, st)
+}
+
+// isFree makes sure that a drill, which removes what it restored and asks nobody,
+// finds no files in its places but those that one like it left.
+func (r *restoration) isFree() error {
+	if !r.opts.Drill || r.begun {
+		return nil
+	}
+	for _, path := range (&unusedAct{r.plan}).paths() {
+		if _, err := os.Lstat(path); err == nil {
+			return refuse("%s exists, and a drill would overwrite and remove it: name another directory, or remove it", path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // mirrors refuses what the engine would refuse (InterSystems manual, ^DBREST,
@@ -84,8 +108,8 @@ func (r *restoration) isDown(ctx context.Context) error {
 	if strings.EqualFold(p.Target, p.Instance) {
 		return refuse("%s cannot restore itself as a whole: a second instance has to apply the incremental and the journals", p.Target)
 	}
-	if r.done(restStart) {
-		return nil // it was started by this restore
+	if r.done(restStart) || r.state.Step == restStart {
+		return nil // it was started by this restore, or by hand as that asked
 	}
 	line, err := r.qlist(ctx, p.Target)
 	if err != nil {
@@ -214,7 +238,7 @@ func judgeDefine(a *answer, dbs []RestoredDatabase) error {
 		return err
 	}
 	for i, v := range values {
-		if v[0] != "1" || len(v) < 2 {
+		if v[0] != "1" || len(v) < 2 || v[1] == "" {
 			return &AnswerError{What: "Config.Databases.Create of " + dbs[i].Name, Answer: printable(strings.Join(v, "|"))}
 		}
 		if dir := slashed(strings.Join(v[1:], "|")); dir != dbs[i].To {

@@ -24,14 +24,30 @@ type restoreState struct {
 	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
 	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
 	Time      time.Time `json:"time"`
+	SoFar     soFar     `json:"so_far"`
+}
+
+// soFar is what the report of a restore has of the runs before.
+type soFar struct {
+	Bytes        int64     `json:"bytes"`
+	WrittenBytes int64     `json:"written_bytes"`
+	LastJournal  string    `json:"last_journal"`
+	Reached      time.Time `json:"reached"`
+	Warnings     []string  `json:"warnings"`
+	Notes        []string  `json:"notes"`
 }
 
 func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "state.json") }
 
+// key tells this restore from others that have the same work directory.
+func (r *restoration) key() string {
+	p := r.plan
+	return shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill))
+}
+
 // load reads the state of a run before this one.
 func (r *restoration) load() error {
-	p := r.plan
-	key := shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill))
+	key := r.key()
 	r.state = restoreState{Key: key}
 	b, err := os.ReadFile(r.stateFile())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -40,19 +56,34 @@ func (r *restoration) load() error {
 	if err != nil {
 		return err
 	}
-	var s restoreState // of a torn file: begin anew
-	if json.Unmarshal(b, &s) == nil && s.Key == key && !r.opts.Anew {
-		r.state = s
+	s, ok := parseState(b)
+	if !ok || s.Key != key {
+		return nil // torn, or of another restore: as good as none
 	}
-	if r.state.Next != "" {
+	if r.begun = s.Step != ""; r.opts.Anew {
+		return nil
+	}
+	r.state = s
+	report, was := r.report, &s.SoFar
+	report.Bytes, report.WrittenBytes = was.Bytes, was.WrittenBytes
+	report.LastJournal, report.Reached = was.LastJournal, was.Reached
+	report.Warnings, report.Notes = was.Warnings, was.Notes
+	if s.Next != "" {
 		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
 	}
 	return nil
 }
 
+func parseState(b []byte) (s restoreState, ok bool) {
+	err := json.Unmarshal(b, &s)
+	return s, err == nil
+}
+
 // save keeps the state, durably.
 func (r *restoration) save() error {
 	r.state.Time = time.Now()
+	report := r.report
+	r.state.SoFar = soFar{report.Bytes, report.WrittenBytes, report.LastJournal, report.Reached, report.Warnings, report.Notes}
 	b, err := json.MarshalIndent(r.state, "", "  ")
 	if err != nil {
 		return err
@@ -97,7 +128,6 @@ func (r *restoration) ownDir(dir string) error {
 	if err := os.Mkdir(dir, 0o770); err != nil {
 		return err
 	}
-	r.made = append(r.made, dir)
 	_ = os.Lchown(dir, r.plan.opts.owner.UID, r.plan.opts.owner.GID) // only root may; anybody else is the owner
 	return os.Chmod(dir, 0o770)
 }
