@@ -356,7 +356,8 @@ func TestJudgeCheck(t *testing.T) {
 		{"well", text(), "", nil},
 		{
 			"errors", text("@@INT|0|1|\nNo Errors were found in this directory.", "@@INT|0|0|ERROR #5001: Errors were found\r\nDirectory: /a/\n**** ERROR in block 17\x1b[1m: x|y"),
-			begin + "/a/ sound: ERROR #5001: Errors were found", []IntegrityFinding{{"/a/", "ERROR #5001: Errors were found", "Directory: /a/\n**** ERROR in block 17[1m: x|y"}},
+			begin + "/a/ sound: ERROR #5001: Errors were found",
+			[]IntegrityFinding{{"/a/", "ERROR #5001: Errors were found", "Directory: /a/\n**** ERROR in block 17[1m: x|y"}},
 		},
 		{
 			"did not come to its end", text("@@INT|0|1|", "@@INT|0|0|ERROR #1: database | is not mounted", "@@INT|1|1|", "@@INT|1|0|\x1b[1mERROR #2"),
