@@ -2,6 +2,7 @@
 # The main job, from nothing, in about a minute: "make demo". An instance that is
 # written to all the time is backed up twice; then one of its databases is lost
 # and restored out of the mount: copy, incremental, journals, integrity check.
+# Another one is restored by a single command, and a drill validates the set.
 # The instance is datfs's practice instance: nothing else has to be installed.
 # Needs Debian 12 with Go, /dev/fuse and 2 GiB in TMPDIR; installs fuse3 and rsync
 # if they are missing. Everything it makes is removed again.
@@ -124,6 +125,19 @@ step "Check its integrity"
 session "$check"
 expect '@@INT|1'
 says "copy, incremental and journals together are the database as it was before it was lost"
+
+step "All of this, in the set's own run-book, for this and two other ways back"
+run grep '^## ' "$set/RESTORE.md"
+
+step "Or in one command: lose APP, and restore it"
+db=$inst/mgr/app/
+session "write ##class(SYS.Database).%OpenId(\"$db\").Dismount(),!"
+run dd if=/dev/urandom of="${db}IRIS.DAT" bs=1M seek=3 count=4 conv=notrunc status=none
+run datfs restore iris PRACTICE/latest --database APP --instance PRACTICE --yes --quiet
+
+step "Before it is needed: a drill, beside the originals, marks the set as validated"
+run datfs drill PRACTICE/latest --instance PRACTICE --quiet
+run datfs sets
 
 run datfs unmount "$mnt"
 mnt=

@@ -147,6 +147,6 @@ func printBackup(w io.Writer, datfs string, set *catalog.SetInfo, d time.Duratio
 	if set.Method == nil {
 		return nil
 	}
-	_, err := fmt.Fprintln(w, "to restore: the copies were made in use, and are damaged without the incremental and the journals above")
+	_, err := fmt.Fprintf(w, "to restore: %s runbook %s (the copies are damaged without the incremental and the journals above)\n", datfs, shellWord(name))
 	return err
 }

@@ -95,7 +95,7 @@ func drillDir(c *cli.Context, repo *catalog.Repository, name catalog.SetName) (s
 
 // endDrill keeps the report in the set, and says how the drill ended.
 func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, report *iris.RestoreReport, err error) error {
-	if err == nil || report.Damage != "" {
+	if err == nil || len(report.Damage) > 0 {
 		info, ierr := infoOf(repo, name)
 		if ierr == nil {
 			ierr = keepReport(repo, info, "drill", report)
@@ -109,7 +109,7 @@ func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, re
 		fmt.Fprintf(c.App.Writer, "%s is validated\n", name)
 	}
 	if damage, ok := errors.AsType[*iris.DamageError](err); ok {
-		return withHint(err, fmt.Sprintf("the set is not to be relied on: take a new backup, and check the integrity of %d of the originals", len(damage.Directories)))
+		return withHint(err, fmt.Sprintf("the set is not to be relied on: take a new backup, and check the integrity of %d of the originals", len(damage.Findings)))
 	}
 	if err == nil && len(report.Warnings) > 0 {
 		err = warningErrorf("drill %s: done with %s", name, count(len(report.Warnings), "warning"))

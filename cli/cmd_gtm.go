@@ -28,6 +28,9 @@ func gtmProduct() product {
 			return []runbook{{"en", gtm.RunbookAt(set, dir)}}
 		},
 		applyWith: "mupip restore", journalsWith: "mupip journal -recover -forward", checkWith: "mupip integ",
+		restore: "restore gtm %s --to DIR",
+		first: "run mupip rundown -file on each copy before any other program of GT.M sees it: its header names the semaphores " +
+			"of the running databases, and others would remove them; then dse must set its transaction number to the incremental's start",
 	}
 }
 

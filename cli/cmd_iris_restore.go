@@ -173,7 +173,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)
 	}
-	if err == nil || report.Damage != "" {
+	if err == nil || len(report.Damage) > 0 {
 		// The databases are restored all the same, from a repository too that cannot
 		// be written to.
 		if kept := keepReport(repo, plan.Set, "restore", report); kept != nil && err == nil {
@@ -187,14 +187,13 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 
 // endRestoreIris says how a restore ended.
 func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreReport, err error) error {
+	if c.Bool("json") && len(report.Steps) > 0 { // also of one that failed: how far it came
+		err = errors.Join(err, writeJSON(c.App.Writer, report))
+	}
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		if err := writeJSON(c.App.Writer, report); err != nil {
-			return err
-		}
-	} else {
+	if !c.Bool("json") {
 		printRestoreIris(c.App.Writer, report)
 		fmt.Fprintln(c.App.Writer, "next: take a backup soon; incremental backups by other means build on databases that are no more")
 	}

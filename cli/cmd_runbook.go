@@ -79,12 +79,8 @@ func runRunbook(c *cli.Context, repo *catalog.Repository) (err error) {
 
 // chosen returns whether the flags choose one way back.
 func chosen(c *cli.Context) bool {
-	for _, name := range []string{"database", "all", "to", "redirect", "until", "no-journals", "define", "instance", "second-instance", "work-dir"} {
-		if c.IsSet(name) {
-			return true
-		}
-	}
-	return false
+	names := []string{"database", "all", "to", "redirect", "until", "no-journals", "define", "instance", "second-instance", "work-dir"}
+	return slices.ContainsFunc(names, c.IsSet)
 }
 
 // planBook prints the run-book of the way that the flags choose.

@@ -98,7 +98,7 @@ func printSet(w io.Writer, s *catalog.SetInfo) {
 		pair("stored", size(s.StoredBytes)),
 	))
 	if s.Method != nil {
-		t.AppendRows(restoreRows(s.Method))
+		t.AppendRows(restoreRows(s))
 	}
 	t.AppendRows(validationRows(s.Validated))
 	t.Render()
@@ -122,13 +122,28 @@ func printSet(w io.Writer, s *catalog.SetInfo) {
 }
 
 // restoreRows says what a restore of the set does, in order.
-func restoreRows(m *catalog.Method) []table.Row {
+func restoreRows(s *catalog.SetInfo) []table.Row {
+	m := s.Method
 	r := rows(
 		pair("to restore", "1. the copies below databases/, which are damaged by themselves"),
 		pair("", "2. apply to them "+orDash(printable(strings.Join(m.Incrementals, ", then ")))+" of incremental/"),
 	)
 	if m.Journal != nil {
 		r = append(r, pair("", "3. the journals: "+journalText(m.Journal)))
+	}
+	consistent := 0
+	for _, f := range s.Files {
+		if f.Section == catalog.SectionConsistent {
+			consistent++
+		}
+	}
+	if consistent > 0 {
+		r = append(r, pair("", fmt.Sprintf("in place of 1. and 2.: the copies below consistent/, %s with that applied", count(consistent, "database"))))
+	} else if len(m.Incrementals) > 0 {
+		r = append(r, pair("", "there is no consistent/: datfs cannot read this incremental, the product must apply it"))
+	}
+	if p := productOf(s.Engine); p.restore != "" {
+		r = append(r, pair("", "all of it: datfs "+fmt.Sprintf(p.restore, shellWord(s.SetName().String()))))
 	}
 	return r
 }

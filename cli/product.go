@@ -34,6 +34,10 @@ type product struct {
 	// directory in a mount. Texts that are "" count as none. Nil if there never are.
 	runbooks func(set *catalog.SetInfo, dir string) []runbook
 
+	// restore is the command that does all of a restore, with %s for the set, "" if
+	// there is none, and first what must be done to copies before anything else, if it is not used.
+	restore, first string
+
 	// engine returns what talks to the instance, and the name that its sets get
 	// unless --name says another.
 	engine func(*cli.Context) (e dbback.Engine, name string, err error)

@@ -28,6 +28,7 @@ func irisProduct() product {
 		applyWith:    "^DBREST (EXTSELCT^DBREST), without a journal restore",
 		journalsWith: "^JRNRESTO or the class Journal.Restore",
 		checkWith:    "^Integrity",
+		restore:      "restore iris %s --to DIR --instance NAME",
 		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
 			return []runbook{{iris.English, iris.SetBook(set, iris.English, dir)}, {iris.Japanese, iris.SetBook(set, iris.Japanese, dir)}}
 		},

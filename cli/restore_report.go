@@ -38,7 +38,7 @@ func keepReport(repo *catalog.Repository, set *catalog.SetInfo, kind string, rep
 	host, _ := os.Hostname()
 	v := catalog.Validation{
 		Time: report.Ended, Check: integrityCheck, Instance: report.Instance, Host: host, Program: "datfs " + version(),
-		Clean: report.Clean, Findings: report.Damaged, Report: readable.Name,
+		Clean: report.Clean, Findings: len(report.Damage), Report: readable.Name,
 		Whole: len(report.Databases) == len(set.Method.Databases),
 	}
 	for _, db := range report.Databases {

@@ -38,6 +38,9 @@ on them and do not mount them for use before that. In this order:
 		fmt.Fprintf(w, "  %d. %s\n", n, printable(fmt.Sprintf(format, args...)))
 	}
 	p := productOf(set.Engine)
+	if p.first != "" {
+		step("%s", p.first)
+	}
 	for _, name := range m.Incrementals {
 		step("apply %s%s", whereIs(datfs, r, catalog.SectionIncremental, name), with(p.applyWith))
 	}
@@ -46,6 +49,9 @@ on them and do not mount them for use before that. In this order:
 			filepath.Base(j.Required), whereIs(datfs, r, catalog.SectionJournals, j.Files[0]), with(p.journalsWith))
 	}
 	step("check the integrity of the databases%s; only then let users in", with(p.checkWith))
+	if p.restore != "" {
+		fmt.Fprintf(w, "all of this does, into another directory: %s "+p.restore+"\n", datfs, shellWord(set.SetName().String()))
+	}
 }
 
 // with names a tool, if there is one to name.

@@ -70,8 +70,25 @@ func (r *restorer) planPlaced(set *catalog.Set, repoDir string) error {
 		if err := r.addJob(set, i, filepath.Clean(target), repoDir); err != nil {
 			return err
 		}
+		r.knowDirs(i, filepath.Clean(target))
 	}
 	return r.checkSpace()
+}
+
+// knowDirs remembers what the directories above a file were like that goes back
+// to where it was, to its owner: those that are missing are made so.
+func (r *restorer) knowDirs(i int, target string) {
+	if f := &r.info.Files[i]; f.Section != catalog.SectionDatabases || target != f.Path || r.opts.Owner != nil {
+		return
+	}
+	if r.dirs == nil {
+		r.dirs = make(map[string]catalog.DirInfo)
+	}
+	for _, d := range r.info.Dirs {
+		if isInside(target, d.Path) {
+			r.dirs[d.Path] = d
+		}
+	}
 }
 
 // addJob adds the restore of the set's i-th file.

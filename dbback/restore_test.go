@@ -196,3 +196,42 @@ func TestRestore_Place(t *testing.T) {
 		}
 	}
 }
+
+// A directory that is lost with the file in it is made as it was: the database's
+// owner has to write to it. Another one is not made like it.
+func TestRestore_PlaceMakesDirs(t *testing.T) {
+	dir := t.TempDir()
+	lost := filepath.Join(dir, "lost", "below")
+	if err := os.MkdirAll(lost, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := put(t, filepath.Join(lost, "db"), noise(1, 100_000))
+	if err := errors.Join(os.Chmod(lost, 0o2775), os.Chmod(filepath.Dir(lost), 0o711)); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		if err := os.Chown(lost, 4711, 4712); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, above := stat(t, lost), stat(t, filepath.Dir(lost))
+	repo := newRepo(t)
+	info := repo.backup(t, path)
+	if err := os.RemoveAll(filepath.Dir(lost)); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "lost", "below", "db")
+	for _, target := range []string{path, elsewhere} {
+		if _, err := Restore(t.Context(), repo.Repository, RestoreOptions{Set: info.SetName(), Place: map[int]string{0: target}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir, want := range map[string]unix.Stat_t{lost: before, filepath.Dir(lost): above} {
+		if st := stat(t, dir); st.Mode != want.Mode || st.Uid != want.Uid || st.Gid != want.Gid {
+			t.Errorf("%s has mode %o and owner %d:%d, want %o, %d:%d", dir, st.Mode, st.Uid, st.Gid, want.Mode, want.Uid, want.Gid)
+		}
+	}
+	if st := stat(t, filepath.Dir(elsewhere)); st.Mode&0o7777 == before.Mode&0o7777 || int(st.Uid) != os.Getuid() {
+		t.Errorf("another directory has mode %o and owner %d", st.Mode, st.Uid)
+	}
+}

@@ -156,7 +156,7 @@ func (d *gtmDB) end() {
 		_ = cmd.Wait()
 	}
 	for _, name := range []string{"a.dat", "t.dat"} {
-		_ = d.command(d.gbldir, "mupip", "rundown", "-file", filepath.Join(d.dir, name)).Run()
+		_ = d.command(d.gbldir, "mupip", "rundown", "-override", "-file", filepath.Join(d.dir, name)).Run()
 	}
 }
 
@@ -192,13 +192,35 @@ func restoreGTM(t *testing.T, repo string, args ...string) string {
 	return report.Gbldir
 }
 
+// newInDatabases returns how many bytes the last backup stored of the databases, as
+// copied and as they were after the incremental, that the repository had not.
+func newInDatabases(t *testing.T, repo string) (sum int64) {
+	t.Helper()
+	var set struct {
+		Files []struct {
+			Section  string
+			NewBytes int64 `json:"new_bytes"`
+		}
+	}
+	if err := json.Unmarshal([]byte(mustDatfs(t, "--repo", repo, "show", "shop/latest", "--json")), &set); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range set.Files {
+		if f.Section == "databases" || f.Section == "consistent" {
+			sum += f.NewBytes
+		}
+	}
+	return sum
+}
+
 // TestGTM takes a real engine through the whole method, by the program: backups
 // of two regions under load, restores on the host of the running databases.
 func TestGTM(t *testing.T) {
 	d := newGTM(t)
 	d.work(d.gbldir, "load", "10")
 	d.start("writer", "^log", 1)
-	d.start("across", "^blog", 2)
+	d.start("writer", "^log", 2)
+	d.start("across", "^blog", 3)
 	repo := newRepository(t)
 	mustDatfs(t, "--repo", repo, "check", "gtm", "--gbldir", d.gbldir)
 	backup := func() {
@@ -224,11 +246,35 @@ func TestGTM(t *testing.T) {
 	})
 	t.Run("growth", func(t *testing.T) {
 		backup() // of what was written since
+		const changed = 100
+		d.m(fmt.Sprintf("for i=1:1:%d set $extract(^big(i*37),1)=\"X\"", changed)) // nothing moves
+		backup()
+		// A block for each record that was changed, and some of the tree above them,
+		// header and maps.
+		if grown, most := newInDatabases(t, repo), int64(changed+20)*8192; grown > most || grown == 0 {
+			t.Errorf("a backup after changes in %d records stored %d bytes of databases, more than %d", changed, grown, most)
+		}
 		before, _ := packBytes(t, repo)
 		backup()
 		after, _ := packBytes(t, repo)
 		if grown := after - before; grown > 256<<10 {
 			t.Errorf("a backup of what did not change made the repository %d bytes larger", grown)
+		}
+	})
+	t.Run("plain restore", func(t *testing.T) {
+		// Whoever goes on from there by hand must not begin with mupip restore.
+		r := datfs(t, "--repo", repo, "restore", "shop/latest", "--to", t.TempDir())
+		first, apply := strings.Index(r.stderr, "mupip rundown -file"), strings.Index(r.stderr, "with mupip restore")
+		if r.code != 0 || first < 0 || apply < first || !strings.Contains(r.stderr, "restore gtm shop/") {
+			t.Errorf("exit code %d, %s", r.code, r.stderr)
+		}
+	})
+	t.Run("show", func(t *testing.T) {
+		out := mustDatfs(t, "--repo", repo, "show", "shop/latest")
+		for _, want := range []string{"below consistent/, 2 databases", "all of it: datfs restore gtm shop/"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %q in\n%s", want, out)
+			}
 		}
 	})
 	t.Run("never over a database", func(t *testing.T) {

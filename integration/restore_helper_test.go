@@ -59,7 +59,7 @@ func report(t *testing.T, r result) *iris.RestoreReport {
 	if err := json.Unmarshal([]byte(r.stdout), out); err != nil {
 		t.Fatalf("%v\n%s%s", err, r.stdout, r.stderr)
 	}
-	if !out.Clean || out.Damaged != 0 {
+	if !out.Clean || len(out.Damage) != 0 {
 		t.Errorf("report %+v", out)
 	}
 	return out

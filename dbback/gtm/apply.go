@@ -33,7 +33,7 @@ func editHeader(path string, edit func(b []byte, h *Header)) error {
 // apply makes a copy consistent with its incremental.
 func (r *restorer) apply(ctx context.Context, d *restoredDB) error {
 	// First of all: the engine agrees that nobody has this file open.
-	if _, err := r.tools.mupip(ctx, quick, "rundown", "-file", d.Target); err != nil {
+	if _, err := r.tools.mupip(ctx, quick, "rundown", "-file", quote(d.Target)); err != nil {
 		return err
 	}
 	if d.incremental == "" {
@@ -54,7 +54,7 @@ func (r *restorer) apply(ctx context.Context, d *restoredDB) error {
 	if err := prepare(d); err != nil {
 		return err
 	}
-	out, err := r.tools.mupip(ctx, long, "restore", d.Target, d.incremental)
+	out, err := r.tools.mupip(ctx, long, "restore", quote(d.Target), quote(d.incremental))
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (r *restorer) applyNothing(ctx context.Context, d *restoredDB) error {
 		return err
 	}
 	if h.Journal != JournalDisabled {
-		if _, err := r.tools.mupip(ctx, quick, "set", "-journal=disable", "-file", d.Target); err != nil {
+		if _, err := r.tools.mupip(ctx, quick, "set", "-journal=disable", "-file", quote(d.Target)); err != nil {
 			return err
 		}
 	}
@@ -117,7 +117,7 @@ func (e *IntegError) Error() string {
 // integ checks a database that nobody has open.
 func (r *restorer) integ(ctx context.Context, d *restoredDB) error {
 	r.opts.Log("region %s: check", d.Region)
-	out, err := r.tools.mupip(ctx, long, "integ", "-file", d.Target)
+	out, err := r.tools.mupip(ctx, long, "integ", "-file", quote(d.Target))
 	if err != nil && ctx.Err() == nil {
 		return errors.Join(&IntegError{d.Target, out}, err)
 	}
@@ -202,7 +202,7 @@ func (r *restorer) gdeChanges(segments map[string]string) ([]string, error) {
 		if !ok {
 			file = filepath.Join(r.opts.To, "not-restored", strings.ToLower(region)+".dat")
 		}
-		out = append(out, "change -segment "+segment+" -file="+file)
+		out = append(out, "change -segment "+segment+" -file="+quote(file))
 	}
 	return out, nil
 }

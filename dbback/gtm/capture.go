@@ -30,6 +30,9 @@ func (e *Engine) Journals(ctx context.Context) (*dbback.Journals, error) {
 		out.Facts[factName(r.name, factEndTN)] = strconv.FormatUint(e.ends[r.name], 10)
 		out.Facts[factName(r.name, factFormat)] = r.header.Format
 		out.Facts[factName(r.name, factAccess)] = access(r.header)
+		if r.header.Journal == JournalOn {
+			out.Facts[factName(r.name, factImages)] = images(r.header)
+		}
 	}
 	if err := e.switchJournals(ctx); err != nil {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the journals since the incremental are not in the set: %v", err))
@@ -70,7 +73,7 @@ func (e *Engine) switchJournals(ctx context.Context) error {
 	for _, r := range e.regions {
 		switch {
 		case r.header.Journal != JournalOn:
-		case r.header.BeforeImage:
+		case images(r.header) == "before":
 			before = append(before, r)
 		default:
 			nobefore = append(nobefore, r)
@@ -116,6 +119,13 @@ func (e *Engine) captureRegion(out *dbback.Journals, region, current string) err
 	}
 	out.Facts[factName(region, factJournal)] = strings.Join(fact, " ")
 	return nil
+}
+
+func images(h *Header) string {
+	if h.BeforeImage {
+		return "before"
+	}
+	return "nobefore"
 }
 
 func access(h *Header) string {

@@ -70,6 +70,7 @@ type tools struct {
 	dist       string
 	gbldir     string                       // global directory file, may be ""
 	temp       string                       // for MUPIP's own temporary files, may be ""
+	dir        string                       // to run them in; "": the current one
 	lock       *os.File                     // held by every command too, may be nil
 	transcript func(command, answer string) // told of every command, may be nil
 }
@@ -84,6 +85,10 @@ type CommandError struct {
 // Error names the command and the first complaint.
 func (e *CommandError) Error() string {
 	name, _, _ := strings.Cut(e.Command, "\n")
+	const enough = 100 // the transcript has all of it
+	if len(name) > enough {
+		name = strings.ToValidUTF8(name[:enough], "") + " …"
+	}
 	if complaint := firstComplaint(e.Output); complaint != "" {
 		return fmt.Sprintf("%s: %s (%v)", name, complaint, e.Err)
 	}
@@ -105,7 +110,7 @@ func (t *tools) run(ctx context.Context, limit time.Duration, stdin, program str
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(t.dist, program), args...)
-	cmd.Env = t.environment()
+	cmd.Env, cmd.Dir = t.environment(), t.dir
 	cmd.Stdin = strings.NewReader(stdin) // never the terminal: an M error asks there
 	// The command holds the lock too: where this process is killed and the command
 	// works on, the next backup waits for it.
@@ -162,13 +167,30 @@ func (t *tools) gde(ctx context.Context, commands ...string) (string, error) {
 	return t.run(ctx, quick, strings.Join(commands, "\n")+"\n", "mumps", "-run", "^GDE")
 }
 
-// checkPath refuses a path that MUPIP would take for more than one word, or for
-// the end of a list.
+// checkPath refuses a path that MUPIP cannot be given, quoted or not.
 func checkPath(path string) error {
-	if i := strings.IndexAny(path, ", \t\n\"'=()"); i >= 0 {
-		return fmt.Errorf("%s: MUPIP takes no %q in a path; name another directory", path, path[i])
+	if i := strings.IndexAny(path, "\"',=\n\r\t"); i >= 0 {
+		return fmt.Errorf("%s: MUPIP takes no %q in a path", path, path[i])
 	}
 	return nil
+}
+
+// quote makes a path one word for MUPIP and GDE, which part their command lines
+// themselves. Any shell comes before that.
+func quote(path string) string {
+	if strings.ContainsAny(path, " ()") {
+		return `"` + path + `"`
+	}
+	return path
+}
+
+// quoteAll makes a list of paths for MUPIP.
+func quoteAll(paths []string) string {
+	var out []string
+	for _, path := range paths {
+		out = append(out, quote(path))
+	}
+	return strings.Join(out, ",")
 }
 
 // environment returns the caller's environment with what the programs need.

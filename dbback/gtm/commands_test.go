@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // fakeDist returns a directory whose program mupip is a shell script.
@@ -68,6 +69,13 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestCommandError_Long(t *testing.T) {
+	e := &CommandError{Command: "mumps -run %XCMD " + strings.Repeat("é", 500), Output: "%GTM-E-X, bad\n", Err: errors.New("exit status 1")}
+	if text := e.Error(); len(text) > 200 || !utf8.ValidString(text) || !strings.Contains(text, " …: %GTM-E-X, bad") {
+		t.Error(text)
+	}
+}
+
 // TestRun_Cancel holds that a command is asked to end, not killed: a killed mupip
 // leaves the engine to clean up after it.
 func TestRun_Cancel(t *testing.T) {
@@ -108,17 +116,26 @@ func TestRun_Lock(t *testing.T) {
 		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	lock := open()
+	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
 	tools := tools{dist: fakeDist(t, "touch "+dir+"/began; while ! [ -e "+dir+"/end ]; do sleep 0.01; done"), lock: lock}
+	fd := int(lock.Fd()) // before the command: it asks for it too
 	done := make(chan error, 1)
 	go func() {
 		_, err := tools.mupip(t.Context(), patience, "x")
 		done <- err
 	}()
 	exists(t, dir+"/began")
-	if err := lock.Close(); err != nil {
+	// As if this process were killed: it lets go of the lock. The os.File stays
+	// good, as the command's goroutine may still look at it.
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if err := syscall.Dup3(int(null.Fd()), fd, syscall.O_CLOEXEC); err != nil {
 		t.Fatal(err)
 	}
 	if err := try(); !errors.Is(err, syscall.EWOULDBLOCK) {

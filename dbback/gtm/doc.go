@@ -47,7 +47,8 @@
 //     ours: seen by its start TN, and an error.
 //   - A region that nobody writes to meanwhile gets no incremental from MUPIP.
 //     The marker is then taken for it. A region that never was written to has TN
-//     1 and cannot be backed up at all; its copy is all that there is of it.
+//     1 and cannot be backed up at all; its copy with a header of its own is the
+//     consistent database.
 //   - A missing journal file is found before anything is applied.
 //   - A mupip whose datfs was killed works on. It holds the lock of the backup
 //     until it ends, and the next backup says so.

@@ -42,6 +42,7 @@ type Engine struct {
 	starts  map[string]uint64 // region -> TN at which the incremental begins
 	ends    map[string]uint64 // region -> TN at which the incremental ends
 	incs    map[string]*incremental
+	fresh   map[string][]byte // region that never was written to -> file header at the mark
 }
 
 var _ dbback.Engine = (*Engine)(nil)
@@ -141,14 +142,11 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = fmt.Errorf("another backup of it is at work, or a mupip that one began: %w", catalog.ErrLocked)
-		}
+	if err := takeLock(lock, "backup of it"); err != nil {
 		return errors.Join(fmt.Errorf("global directory %s: %w", e.opts.Gbldir, err), lock.Close())
 	}
 	dir := e.workDir(run)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := makeWorkDir(dir); err != nil {
 		return errors.Join(err, lock.Close())
 	}
 	e.run, e.step, e.work, e.lock = run, dbback.StepPrepare, dir, lock
@@ -157,9 +155,30 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 		e.early = ""
 	}
 	e.marks, e.starts, e.ends = make(map[string]uint64), make(map[string]uint64), make(map[string]uint64)
-	e.blocks, e.incs = make(map[string]int64), make(map[string]*incremental)
+	e.blocks, e.incs, e.fresh = make(map[string]int64), make(map[string]*incremental), make(map[string][]byte)
 	e.tools.lock, e.tools.temp = lock, dir
 	return nil
+}
+
+// takeLock locks a file, which every command that is run then holds too. what else
+// may hold it is for the error.
+func takeLock(f *os.File, what string) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("another %s is at work, or a mupip that one began: %w", what, catalog.ErrLocked)
+	}
+	return err
+}
+
+// makeWorkDir makes the directory of a run. Whoever has the databases open, under
+// whatever user, saves before-images in it while a backup is taken, so all may
+// enter it; MUPIP gives the files in it the permissions of the databases.
+func makeWorkDir(dir string) error {
+	const enter = 0o711
+	if err := os.Mkdir(dir, enter); err != nil {
+		return err
+	}
+	return os.Chmod(dir, enter) // whatever the umask
 }
 
 // End implements [dbback.Engine].
@@ -225,6 +244,7 @@ const (
 	factFormat  = "format"   // FormatV6 or FormatV7
 	factAccess  = "access"   // "BG" or "MM"
 	factSegment = "segment"  // of the global directory
+	factImages  = "images"   // "before" or "nobefore": how it is journaled; missing if it is not
 	factJournal = "journals" // names in the section "journals" with the TN at which each begins: "name@hex name@hex"
 )
 

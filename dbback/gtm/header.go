@@ -211,6 +211,13 @@ func clearIDs(b []byte) {
 	clear(b[offSemID+8 : offSemID+24])
 }
 
+// disableJournal makes a header say that the database is not journaled, as MUPIP
+// SET -JOURNAL=DISABLE does.
+func disableJournal(b []byte) {
+	binary.LittleEndian.PutUint32(b[offJnlState:], uint32(JournalDisabled))
+	binary.LittleEndian.PutUint32(b[offJnlNameLen:], 0)
+}
+
 // counted returns the string of n bytes in a field. A length that does not fit is
 // no string.
 func counted(field []byte, n int64) string {

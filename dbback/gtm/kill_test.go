@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,8 +59,9 @@ func TestKilledBackup(t *testing.T) {
 // TestKill kills backups at every step and in the middle of the long ones. The
 // database goes on, the next backup succeeds and tidies up, and can be restored.
 func TestKill(t *testing.T) {
-	l := newLive(t, shape{regions: 2})
-	l.load(8)
+	// Of format V6, as its header is 256 KiB and not 4 MiB, for each of many backups.
+	l := newLive(t, shape{regions: 2, allocation: 400, create: "-v6"})
+	l.load(2)
 	l.start("writer", 1, 2)
 	l.start("across", 2, 2)
 	l.moved("AREG", 20)
@@ -75,6 +77,11 @@ func TestKill(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", where, cmd.ProcessState, out)
 		}
 		l.moved("AREG", 5)
+		// Of steps that change the same as the one before them the next killed backup
+		// shows that another can be taken, as far as its own kill.
+		if slices.Contains([]string{dbback.StepList, dbback.StepRecord, dbback.StepEstimate}, where) && os.Getenv("DATFS_LONG") == "" {
+			continue
+		}
 		l.backupAfterKill(repo, where)
 	}
 	info := l.backup(repo)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +42,8 @@ type live struct {
 	dir   string
 	tools tools
 	procs []*exec.Cmd
+	grows bool   // during a backup
+	user  uint32 // of the writers; 0: this process's
 }
 
 // A shape says how a live database is made.
@@ -51,6 +54,7 @@ type shape struct {
 	journal    string // "": before; "none": no journals
 	regions    int    // 2: globals that begin with A are in a region of their own
 	allocation int    // blocks; 0: 1000
+	dir        string // of the databases, below the test's; "": that
 }
 
 // newLive creates a database without data.
@@ -59,6 +63,10 @@ func newLive(t testing.TB, s shape) *live {
 	l := &live{t: t, dir: t.TempDir()}
 	t.Setenv("gtm_tmp", l.dir)
 	t.Setenv("gtm_log", l.dir)
+	l.dir = filepath.Join(l.dir, s.dir)
+	if err := os.MkdirAll(l.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	l.tools = tools{dist: needEngine(t), gbldir: filepath.Join(l.dir, "t.gld")}
 	if s.blockSize == 0 {
 		s.blockSize = 8192
@@ -107,7 +115,7 @@ func (l *live) end() {
 	}
 	l.procs = nil
 	for _, name := range l.files("*.dat") {
-		cmd := exec.Command(filepath.Join(l.tools.dist, "mupip"), "rundown", "-file", name)
+		cmd := exec.Command(filepath.Join(l.tools.dist, "mupip"), "rundown", "-override", "-file", name)
 		cmd.Env = l.tools.environment()
 		_ = cmd.Run()
 	}
@@ -169,6 +177,9 @@ func (l *live) start(label string, id, pace int) {
 	cmd := l.program(l.tools.gbldir, label, fmt.Sprintf("%d %d", id, pace))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	if l.user != 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: l.user, Gid: l.user}}
+	}
 	if err := cmd.Start(); err != nil {
 		l.t.Fatal(err)
 	}

@@ -72,12 +72,13 @@ func (e *Engine) markRegion(ctx context.Context, r *region) error {
 	}
 	if now <= newTN {
 		e.marks[r.name], e.blocks[r.name] = newTN, r.header.TotalBlocks
-		return nil
+		e.fresh[r.name], err = headerOf(r.path)
+		return err
 	}
 	marker := filepath.Join(e.work, markerName(r.name))
 	// From one transaction before, so that there is something to back up.
 	if _, err := e.tools.mupip(ctx, long, "backup", "-bytestream", fmt.Sprintf("-transaction=%X", now-1),
-		"-nonewjnlfiles", "-bkupdbjnl=disable", r.name, marker); err != nil {
+		"-nonewjnlfiles", "-bkupdbjnl=disable", r.name, quote(marker)); err != nil {
 		return err
 	}
 	m, err := readMarker(marker)
@@ -122,7 +123,7 @@ func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 		paths = append(paths, filepath.Join(e.work, incrementalName(r.name)))
 	}
 	out, err := e.tools.mupip(ctx, long, "backup", "-bytestream", "-since=bytestream",
-		"-newjnlfiles=prevlink", "-bkupdbjnl=disable", names(e.regions), strings.Join(paths, ","))
+		"-newjnlfiles=prevlink", "-bkupdbjnl=disable", names(e.regions), quoteAll(paths))
 	if err != nil {
 		return nil, err
 	}

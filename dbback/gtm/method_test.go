@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"datfs/catalog"
@@ -11,7 +12,8 @@ import (
 )
 
 // backup takes a backup of a live database, slowly enough for the writers to
-// change it meanwhile.
+// change it meanwhile. However fast the copy was, they have changed something by
+// the time that it is whole.
 func (l *live) backup(repo *catalog.Repository) *catalog.SetInfo {
 	l.t.Helper()
 	e, err := New(Options{Gbldir: l.tools.gbldir})
@@ -20,6 +22,11 @@ func (l *live) backup(repo *catalog.Repository) *catalog.SetInfo {
 	}
 	info, err := dbback.Backup(l.t.Context(), repo, e, dbback.BackupOptions{
 		Instance: "GTM", Program: "test", IOLimit: 20 << 20, Log: l.t.Logf,
+		Step: func(step, _ string) {
+			if step == dbback.StepList && len(l.procs) > 0 {
+				l.afterCopy()
+			}
+		},
 	})
 	if err != nil {
 		l.t.Fatal(err)
@@ -27,7 +34,29 @@ func (l *live) backup(repo *catalog.Repository) *catalog.SetInfo {
 	if info.State != catalog.StateComplete {
 		l.t.Fatalf("the set is %s: %v", info.State, info.Problems)
 	}
+	for _, p := range info.Problems {
+		if !strings.Contains(p.Error, "is not journaled") {
+			l.t.Errorf("the set says %v", p)
+		}
+	}
 	return info
+}
+
+// afterCopy waits until the writers have changed what was copied, and, if it is
+// to grow, the file has grown.
+func (l *live) afterCopy() {
+	l.t.Helper()
+	size := func() int64 {
+		st, err := os.Stat(filepath.Join(l.dir, "t.dat"))
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		return st.Size()
+	}
+	before := size()
+	for l.moved("DEFAULT", 100); l.grows && size() == before; {
+		l.moved("DEFAULT", 100)
+	}
 }
 
 // A kind is a shape of databases to be tried.
@@ -38,17 +67,25 @@ type kind struct {
 	in    int // the test that has it when there is not much time
 }
 
-// kinds returns the kinds for a test: its own, or with DATFS_LONG all.
+// kinds returns the kinds for a test: its own, or with DATFS_LONG all, and
+// twenty times as large.
 func kinds(test int) []kind {
-	return slices.DeleteFunc([]kind{
-		{"8192", shape{}, 10, 1},
-		{"two regions", shape{regions: 2}, 5, 1},
-		{"512", shape{blockSize: 512, allocation: 10000}, 3, 2},
-		{"32256", shape{blockSize: 32256, allocation: 300}, 5, 2},
-		{"v6", shape{blockSize: 4096, create: "-v6"}, 5, 1},
-		{"mm", shape{access: "MM", journal: "nobefore"}, 5, 2},
-		{"growing", shape{allocation: 100}, 3, 2},
-	}, func(k kind) bool { return k.in != test && os.Getenv("DATFS_LONG") == "" })
+	long := os.Getenv("DATFS_LONG") != ""
+	all := slices.DeleteFunc([]kind{
+		{"8192", shape{}, 5, 1},
+		{"two regions", shape{regions: 2, allocation: 400}, 2, 1},
+		{"512", shape{blockSize: 512, allocation: 4000}, 1, 2},
+		{"32256", shape{blockSize: 32256, allocation: 100}, 2, 2},
+		{"v6", shape{blockSize: 4096, create: "-v6"}, 2, 1},
+		{"mm", shape{access: "MM", journal: "nobefore", allocation: 300}, 2, 2},
+		{"growing", shape{allocation: 100}, 1, 2},
+	}, func(k kind) bool { return k.in != test && !long })
+	for i := range all {
+		if long {
+			all[i].mib *= 20
+		}
+	}
+	return all
 }
 
 // TestMethod takes backups of databases that are written to, restores them while
@@ -59,6 +96,7 @@ func TestMethod(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLive(t, tt.shape)
 			l.load(tt.mib)
+			l.grows = tt.name == "growing"
 			l.start("writer", 1, 1)
 			l.start("writer", 2, 1)
 			if tt.shape.regions == 2 {

@@ -146,16 +146,33 @@ var _ dbback.Overlayer = (*Engine)(nil)
 
 // Overlay implements [dbback.Overlayer].
 func (e *Engine) Overlay(_ context.Context, db catalog.Database, copied catalog.FileInfo) (*dbback.Overlay, error) {
-	inc := e.incs[db.Name]
-	if inc == nil {
-		return nil, nil //nolint:nilnil // nothing can be said, which is no error
-	}
 	if copied.Format != FormatV6 && copied.Format != FormatV7 {
 		return nil, fmt.Errorf("the copy of region %s is not recognised as a database", db.Name)
+	}
+	inc := e.incs[db.Name]
+	if inc == nil {
+		return freshOverlay(e.fresh[db.Name])
 	}
 	size, err := inc.Size()
 	if err != nil {
 		return nil, err
 	}
 	return &dbback.Overlay{Size: size, Changes: inc.Changes(e.blocks[db.Name])}, nil
+}
+
+// freshOverlay returns what makes a database of the copy of one that never was
+// written to, of which there is no incremental: a header that names no running
+// engine and no journal of the original.
+func freshOverlay(header []byte) (*dbback.Overlay, error) {
+	h, err := ParseHeader(header)
+	if err != nil {
+		return nil, err
+	}
+	b := slices.Clone(header)
+	setTN(b, h.Format, newTN)
+	clearIDs(b)
+	disableJournal(b)
+	return &dbback.Overlay{Size: h.FileSize(), Changes: func(yield func(catalog.Change, error) bool) {
+		yield(catalog.Change{Data: b}, nil)
+	}}, nil
 }

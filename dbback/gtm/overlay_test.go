@@ -1,6 +1,7 @@
 package gtm
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,10 +63,15 @@ func TestOverlay(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLive(t, tt.shape)
 			l.load(tt.mib)
-			l.start("writer", 1, 0)
-			l.start("writer", 2, 0)
+			l.grows = tt.name == "growing"
+			pace := 1
+			if tt.name == "512" { // flat out: before-images are likely then
+				pace = 0
+			}
+			l.start("writer", 1, pace)
+			l.start("writer", 2, pace)
 			if tt.shape.regions == 2 {
-				l.start("across", 3, 0)
+				l.start("across", 3, 1)
 			}
 			l.moved("DEFAULT", 200)
 			repo := newRepo(t)
@@ -209,7 +215,12 @@ func compareRestored(t testing.TB, got, want string) {
 		return fmt.Sprintf("block %d, byte %d", (i-h.Start)/h.BlockSize, (i-h.Start)%h.BlockSize)
 	}
 	bad := 0
+	const step = 4096
 	for i := 0; i < n && bad < 10; i++ {
+		if i%step == 0 && bytes.Equal(g[i:min(n, i+step)], w[i:min(n, i+step)]) {
+			i += step - 1
+			continue
+		}
 		if g[i] != w[i] {
 			t.Errorf("%s: %02x, MUPIP RESTORE makes %02x", where(int64(i)), g[i], w[i])
 			bad++

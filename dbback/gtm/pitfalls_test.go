@@ -1,13 +1,13 @@
 package gtm
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,17 +58,7 @@ func TestNegativeControls(t *testing.T) {
 	l.start("writer", 1, 1)
 	l.start("writer", 2, 1)
 	l.moved("DEFAULT", 200)
-	e, err := New(Options{Gbldir: l.tools.gbldir, Work: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Begin(t.Context(), &dbback.Run{Set: catalog.SetName{Instance: "GTM", Name: "x"}, Transcript: func(string, string) {}}); err != nil {
-		t.Fatal(err)
-	}
-	defer e.End(context.Background(), false)
-	if _, err := e.List(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	e := l.begin()
 	if err := e.Mark(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +149,7 @@ func TestNegativeControls(t *testing.T) {
 // TestUntreatedCopy shows why no command may see a copy before its header is
 // treated: it takes the running engine's semaphore away. And that Restore does not.
 func TestUntreatedCopy(t *testing.T) {
-	l := newLive(t, shape{})
+	l := newLive(t, shape{allocation: 300})
 	l.load(1)
 	l.start("writer", 1, 5)
 	l.moved("DEFAULT", 50)
@@ -197,133 +187,10 @@ func TestUntreatedCopy(t *testing.T) {
 	}
 }
 
-// TestRestoreRefuses names what a restore does not do.
-func TestRestoreRefuses(t *testing.T) {
-	l := newLive(t, shape{regions: 2})
-	l.load(1)
-	l.start("across", 1, 1)
-	l.moved("AREG", 50)
-	repo := newRepo(t)
-	info := l.backup(repo)
-	l.moved("AREG", 50)
-	l.mupip("set", "-journal=on,before", "-region", "DEFAULT,AREG")
-	l.moved("AREG", 50)
-	l.stop()
-	restore := func(t *testing.T, change func(*RestoreOptions)) (*RestoreReport, error) {
-		t.Helper()
-		opts := RestoreOptions{Set: info.SetName(), To: t.TempDir(), Log: t.Logf}
-		change(&opts)
-		return Restore(t.Context(), repo, opts)
-	}
-	t.Run("over a database", func(t *testing.T) {
-		before, err := os.ReadFile(filepath.Join(l.dir, "t.dat"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = restore(t, func(o *RestoreOptions) { o.To = "/" })
-		if !errors.Is(err, ErrTargetExists) {
-			t.Errorf("%v", err)
-		}
-		if after, err := os.ReadFile(filepath.Join(l.dir, "t.dat")); err != nil || string(after) != string(before) {
-			t.Errorf("it was written to: %v", err)
-		}
-	})
-	t.Run("without a journal in the middle", func(t *testing.T) {
-		dir := t.TempDir() // only the newest journal
-		copyFile(t, filepath.Join(l.dir, "t.mjl"), filepath.Join(dir, "t.mjl"))
-		_, err := restore(t, func(o *RestoreOptions) { o.Journals = []string{dir} })
-		if e, ok := errors.AsType[*JournalGapError](err); !ok || e.Region != "DEFAULT" {
-			t.Errorf("%v", err)
-		}
-	})
-	t.Run("to a time before the set", func(t *testing.T) {
-		_, err := restore(t, func(o *RestoreOptions) { o.Until = info.Time.Add(-time.Hour) })
-		if !errors.Is(err, ErrTooEarly) {
-			t.Errorf("%v", err)
-		}
-	})
-	t.Run("to a path that MUPIP cannot have", func(t *testing.T) {
-		if _, err := restore(t, func(o *RestoreOptions) { o.To = filepath.Join(t.TempDir(), "a b") }); err == nil || !strings.Contains(err.Error(), `takes no ' '`) {
-			t.Errorf("%v", err)
-		}
-	})
-	t.Run("a region that is not in the set", func(t *testing.T) {
-		if _, err := restore(t, func(o *RestoreOptions) { o.Regions = []string{"BREG"} }); err == nil {
-			t.Error("no error")
-		}
-	})
-	t.Run("one region", func(t *testing.T) {
-		report, err := restore(t, func(o *RestoreOptions) { o.Regions, o.NoJournals = []string{"areg"}, true })
-		if err != nil || len(report.Databases) != 1 || report.Databases[0].Region != "AREG" {
-			t.Fatalf("%+v, %v", report, err)
-		}
-		// What was left out leads nowhere, above all not to the original.
-		out, err := (&tools{dist: l.tools.dist, gbldir: report.Gbldir}).m(t.Context(), `write $view("GVFILE","DEFAULT")`)
-		if err == nil || !strings.Contains(out, "not-restored/default.dat") {
-			t.Errorf("%s, %v", out, err)
-		}
-	})
-	t.Run("cut off at once", func(t *testing.T) {
-		to := t.TempDir()
-		dist := brokenRestore(t, l.tools.dist)
-		if err := os.WriteFile(filepath.Join(dist, "mupip"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := restore(t, func(o *RestoreOptions) { o.To, o.Dist = to, dist }); err == nil {
-			t.Fatal("no error")
-		}
-		// Whoever looks at what there is does no harm to the original.
-		for _, name := range l.files("*.dat") {
-			if h, err := readHeaderFile(filepath.Join(to, name)); err != nil || h.InUse() {
-				t.Errorf("%+v, %v", h, err)
-			}
-		}
-	})
-	t.Run("again after it was cut off", func(t *testing.T) {
-		to := t.TempDir()
-		again := func(dist string) error {
-			_, err := restore(t, func(o *RestoreOptions) { o.To, o.Journals, o.Dist = to, []string{l.dir}, dist })
-			return err
-		}
-		if err := again(brokenRestore(t, l.tools.dist)); err == nil {
-			t.Fatal("no error")
-		}
-		if err := again(""); err != nil {
-			t.Error(err)
-		}
-		if err := again(""); !errors.Is(err, ErrTargetExists) {
-			t.Errorf("after it was done: %v", err)
-		}
-	})
-}
-
-// brokenRestore returns a directory of GT.M's programs whose MUPIP fails at its
-// second RESTORE.
-func brokenRestore(t testing.TB, dist string) string {
-	t.Helper()
-	dir := t.TempDir()
-	entries, err := os.ReadDir(dist)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if e.Name() != "mupip" {
-			if err := os.Symlink(filepath.Join(dist, e.Name()), filepath.Join(dir, e.Name())); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	script := fmt.Sprintf("#!/bin/sh\ngtm_dist=%s; export gtm_dist\n[ \"$1\" = restore ] && { [ -e %s/once ] && { echo '%%GTM-E-BROKEN, on purpose'; exit 1; }; touch %s/once; }\nexec %s/mupip \"$@\"\n", dist, dir, dir, dist)
-	if err := os.WriteFile(filepath.Join(dir, "mupip"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // TestQuiet backs up regions that nobody writes to: one that never was written to,
 // and one that is at rest. MUPIP makes no incremental of either.
 func TestQuiet(t *testing.T) {
-	l := newLive(t, shape{regions: 2})
+	l := newLive(t, shape{regions: 2, allocation: 300})
 	l.load(1) // only into DEFAULT
 	repo := newRepo(t)
 	for _, write := range []string{"", "set ^A=1", "set ^A=2,^b=2"} {
@@ -331,6 +198,7 @@ func TestQuiet(t *testing.T) {
 			l.m(write)
 		}
 		info := l.backup(repo)
+		l.consistentAsMade(repo, info)
 		l.m("set ^after=$get(^after)+1")
 		for _, consistent := range []bool{false, true} {
 			report, err := Restore(t.Context(), repo, RestoreOptions{
@@ -351,13 +219,46 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+// consistentAsMade holds that the set has every database as it was after the
+// incremental, and that a plain copy of each is sound and takes a write.
+func (l *live) consistentAsMade(repo *catalog.Repository, info *catalog.SetInfo) {
+	l.t.Helper()
+	to := l.t.TempDir()
+	if _, err := dbback.Restore(l.t.Context(), repo, dbback.RestoreOptions{Set: info.SetName(), To: to, Section: catalog.SectionConsistent}); err != nil {
+		l.t.Fatal(err)
+	}
+	gbldir := filepath.Join(to, "t.gld")
+	copyFile(l.t, l.tools.gbldir, gbldir)
+	copied := tools{dist: l.tools.dist, gbldir: gbldir}
+	var changes []string
+	for segment, name := range map[string]string{"ASEG": "a.dat", "DEFAULT": "t.dat"} {
+		file := filepath.Join(to, l.dir, name)
+		if out, ok := l.integ(file); !ok {
+			l.t.Error(out)
+		}
+		if h, err := readHeaderFile(file); err != nil || h.Journal != JournalDisabled || h.InUse() {
+			l.t.Errorf("%s: %+v, %v", name, h, err)
+		}
+		changes = append(changes, "change -segment "+segment+" -file="+file)
+	}
+	if out, err := copied.gde(l.t.Context(), append(changes, "exit")...); err != nil {
+		l.t.Fatalf("%v\n%s", err, out)
+	}
+	if got, want := l.extract(gbldir), l.extract(l.tools.gbldir); got != want {
+		l.t.Error("what is consistent is not what the original has")
+	}
+	if out, err := copied.m(l.t.Context(), "set ^Anew=1,^bnew=1"); err != nil {
+		l.t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestForeign lets somebody else take an incremental backup between mark and
 // incremental. In the second case MUPIP says that nothing changed, which is true
 // only since that backup.
 func TestForeign(t *testing.T) {
 	for name, after := range map[string]string{"written to afterwards": "set ^b=2", "not written to afterwards": ""} {
 		t.Run(name, func(t *testing.T) {
-			l := newLive(t, shape{})
+			l := newLive(t, shape{allocation: 100})
 			l.m("set ^a=1")
 			e, err := New(Options{Gbldir: l.tools.gbldir})
 			if err != nil {
@@ -385,7 +286,7 @@ func TestForeign(t *testing.T) {
 
 // TestUntil restores to a point in time.
 func TestUntil(t *testing.T) {
-	l := newLive(t, shape{})
+	l := newLive(t, shape{allocation: 300})
 	l.load(1)
 	repo := newRepo(t)
 	info := l.backup(repo)
@@ -393,7 +294,7 @@ func TestUntil(t *testing.T) {
 	// Times in journals are whole seconds.
 	next := func() {
 		l.t.Helper()
-		for now := time.Now().Unix(); time.Now().Unix() < now+2; {
+		for now := time.Now().Unix(); time.Now().Unix() == now; {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
@@ -420,113 +321,68 @@ func TestUntil(t *testing.T) {
 	}
 }
 
-// TestPreflight finds what would go wrong.
-func TestPreflight(t *testing.T) {
-	find := func(t *testing.T, opts Options, level catalog.Level, text string) {
-		t.Helper()
-		e, err := New(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := e.Preflight(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range s.Findings {
-			if f.Level == level && strings.Contains(f.Text, text) {
-				return
-			}
-		}
-		t.Errorf("no %s with %q in %v", level, text, s.Findings)
-	}
-	t.Run("sound", func(t *testing.T) {
-		l := newLive(t, shape{regions: 2})
-		e, err := New(Options{Gbldir: strings.TrimSuffix(l.tools.gbldir, ".gld")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := e.Preflight(t.Context())
-		if err != nil || s.Failed() || len(s.Databases) != 2 || !strings.HasPrefix(s.Version, "GT.M V") {
-			t.Errorf("%+v, %v", s, err)
-		}
-		for _, f := range s.Findings {
-			if f.Level != catalog.LevelOK {
-				t.Errorf("%v", f)
-			}
-		}
-		if h, err := readHeaderFile(filepath.Join(l.dir, "t.dat")); err != nil || h.InUse() {
-			t.Errorf("the look left something: %+v, %v", h, err)
-		}
-	})
-	t.Run("no journals", func(t *testing.T) {
-		l := newLive(t, shape{journal: "none"})
-		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelWarn, "not journaled")
-		l.load(1)
-		repo := newRepo(t)
-		info := l.backup(repo)
-		report, err := Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: t.TempDir()})
+// TestBlanks has blanks in all paths, which MUPIP takes only in quotes and, of
+// journals, not at all.
+func TestBlanks(t *testing.T) {
+	l := newLive(t, shape{dir: "my (live) data", allocation: 100})
+	l.m("set ^a=1")
+	repo := newRepo(t)
+	info := l.backup(repo)
+	l.m("set ^a=2")
+	for _, consistent := range []bool{false, true} {
+		report, err := Restore(t.Context(), repo, RestoreOptions{
+			Set: info.SetName(), To: filepath.Join(t.TempDir(), "the restored"), Journals: []string{l.dir}, Consistent: consistent,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, want := l.extract(report.Gbldir), l.extract(l.tools.gbldir); got != want {
 			t.Error("what was restored is not what the original has")
 		}
-	})
-	t.Run("large blocks", func(t *testing.T) {
-		l := newLive(t, shape{blockSize: 65024, allocation: 100})
-		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelFail, "blocks of 65024 bytes")
-		e, err := New(Options{Gbldir: l.tools.gbldir})
-		if err != nil {
-			t.Fatal(err)
+	}
+}
+
+// TestOtherUser backs up what a process of another user writes to: it must be able
+// to save before-images where the backup is made.
+func TestOtherUser(t *testing.T) {
+	l := newLive(t, shape{allocation: 300})
+	l.load(1)
+	e, err := New(Options{Gbldir: l.tools.gbldir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Umask(syscall.Umask(0o077))
+	opts := dbback.BackupOptions{Instance: "GTM", Log: t.Logf, Step: func(step, _ string) {
+		if step != dbback.StepMark {
+			return
 		}
-		_, err = dbback.Backup(t.Context(), newRepo(t), e, dbback.BackupOptions{Instance: "GTM"})
-		if _, ok := errors.AsType[*dbback.PreflightError](err); !ok {
-			t.Errorf("%v", err)
+		dirs := l.files("datfs-*")
+		if st, err := os.Stat(dirs[0]); len(dirs) != 1 || err != nil || st.Mode().Perm() != 0o711 {
+			t.Errorf("%v has the mode %v, %v", dirs, st.Mode(), err)
 		}
-	})
-	t.Run("frozen", func(t *testing.T) {
-		l := newLive(t, shape{})
-		l.mupip("freeze", "-on", "DEFAULT")
-		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelWarn, "frozen")
-		l.mupip("freeze", "-off", "DEFAULT")
-	})
-	t.Run("no file", func(t *testing.T) {
-		l := newLive(t, shape{regions: 2})
-		if err := os.Remove(filepath.Join(l.dir, "a.dat")); err != nil {
-			t.Fatal(err)
+	}}
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		for _, name := range append(l.files("*.dat"), append(l.files("*.mjl"), l.dir)...) {
+			if err := os.Chown(name, nobody, nobody); err != nil {
+				t.Fatal(err)
+			}
 		}
-		find(t, Options{Gbldir: l.tools.gbldir}, catalog.LevelFail, "No such file or directory")
-		find(t, Options{Gbldir: l.tools.gbldir, Regions: []string{"default"}}, catalog.LevelOK, "1 region of 2")
-	})
-	t.Run("work directory", func(t *testing.T) {
-		l := newLive(t, shape{})
-		find(t, Options{Gbldir: l.tools.gbldir, Work: filepath.Join(l.dir, "none")}, catalog.LevelFail, "cannot be written to")
-		comma := filepath.Join(l.dir, "a,b")
-		if err := os.Mkdir(comma, 0o700); err != nil {
-			t.Fatal(err)
+		for _, name := range []string{filepath.Dir(l.dir), filepath.Join(l.dir, "objects")} {
+			if err := os.Chmod(name, 0o755); err != nil {
+				t.Fatal(err)
+			}
 		}
-		find(t, Options{Gbldir: l.tools.gbldir, Work: comma}, catalog.LevelFail, "MUPIP takes no ','")
-	})
-	t.Run("no region of that name", func(t *testing.T) {
-		l := newLive(t, shape{})
-		e, err := New(Options{Gbldir: l.tools.gbldir, Regions: []string{"XREG"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := e.Preflight(t.Context()); err == nil || !strings.Contains(err.Error(), "it has DEFAULT") {
-			t.Errorf("%v", err)
-		}
-	})
-	t.Run("encrypted", func(t *testing.T) {
-		b := headerBytes(FormatV7, 8192, 10, 1)
-		b[offEncrypted] = 1
-		h, err := ParseHeader(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := region{name: "A", path: "/a.dat", header: h}
-		if f := r.findings(); f[0].Level != catalog.LevelFail || !strings.Contains(f[0].Text, "encrypted") {
-			t.Errorf("%v", f)
-		}
-	})
+		l.user = nobody
+		l.start("writer", 1, 1)
+		l.moved("DEFAULT", 20)
+	}
+	info, err := dbback.Backup(t.Context(), newRepo(t), e, opts)
+	if err != nil || info.State != catalog.StateComplete {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if os.Geteuid() == 0 {
+		l.moved("DEFAULT", 20) // its journals are still those of that user
+		l.stop()
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"datfs/catalog"
@@ -72,6 +71,10 @@ func (r *region) findings() []catalog.Finding {
 	if h.Journal != JournalOn {
 		add(catalog.LevelWarn, "it is not journaled: a restore ends at the backup", "Turn journaling on: mupip set -journal=enable,on,before -region "+r.name)
 	}
+	if err := checkPath(r.path); err != nil {
+		add(catalog.LevelWarn, err.Error()+": datfs restore gtm cannot bring it back, a copy of what a mount shows below consistent/ can",
+			"Move the database to another path")
+	}
 	if len(out) == 0 {
 		add(catalog.LevelOK, fmt.Sprintf("%s, %d MiB, blocks of %d bytes, %s, %s, journal %s",
 			r.path, h.FileSize()>>20, h.BlockSize, h.Format, access(h), h.JournalFile), "")
@@ -125,7 +128,7 @@ func (e *Engine) Plan(run *dbback.Run, survey *dbback.Survey) []dbback.PlannedSt
 	for _, db := range survey.Databases {
 		marks = append(marks,
 			"mumps -run %XCMD '"+peekCode(db.Name, peekTN)+"'",
-			"mupip backup -bytestream -transaction=TN-1 -nonewjnlfiles -bkupdbjnl=disable "+db.Name+" "+filepath.Join(work, markerName(db.Name)))
+			"mupip backup -bytestream -transaction=TN-1 -nonewjnlfiles -bkupdbjnl=disable "+db.Name+" "+quote(filepath.Join(work, markerName(db.Name))))
 		files = append(files, db.Paths...)
 		incs = append(incs, filepath.Join(work, incrementalName(db.Name)))
 	}
@@ -134,7 +137,7 @@ func (e *Engine) Plan(run *dbback.Run, survey *dbback.Survey) []dbback.PlannedSt
 		{Step: dbback.StepMark, What: "a marker for each region: changes count from its end on", Statements: marks},
 		{Step: dbback.StepCopy, What: "copy the files while they are written to", Files: files},
 		{Step: dbback.StepIncremental, What: "one incremental over all regions, as of one moment; new journal files begin at it", Statements: []string{
-			"mupip backup -bytestream -since=bytestream -newjnlfiles=prevlink -bkupdbjnl=disable " + names(e.regions) + " " + strings.Join(incs, ","),
+			"mupip backup -bytestream -since=bytestream -newjnlfiles=prevlink -bkupdbjnl=disable " + names(e.regions) + " " + quoteAll(incs),
 		}, Files: incs},
 		{Step: dbback.StepJournals, What: "close the journal files since the incremental and store them", Statements: []string{
 			"mupip set -journal=on,before|nobefore -region " + names(e.regions),

@@ -44,6 +44,7 @@ func (r *restorer) findJournals() error {
 			return fmt.Errorf("region %s is consistent from %s on, not at %s: %w",
 				d.Region, first.Local().Format(time.DateTime), r.opts.Until.Local().Format(time.DateTime), ErrTooEarly)
 		}
+		r.warnShort(d)
 		for i, j := range d.files {
 			if d.files[i], err = r.ownCopy(j, d.Region); err != nil {
 				return err
@@ -51,6 +52,20 @@ func (r *restorer) findJournals() error {
 		}
 	}
 	return nil
+}
+
+// warnShort says so if a region's journals end before the time to restore to: the
+// database may have been written to between the two. Of a file that was still
+// written to, or was cut off, the header does not say where it ends.
+func (r *restorer) warnShort(d *restoredDB) {
+	last := d.files[len(d.files)-1]
+	if r.opts.Until.IsZero() || last.Open || !last.Last.Before(r.opts.Until.Truncate(time.Second)) {
+		return
+	}
+	r.report.Until = time.Time{}
+	r.report.Warnings = append(r.report.Warnings, fmt.Sprintf(
+		"region %s: the journals end at %s, before %s: what was written between the two is not restored; journal files of later are named with --journals",
+		d.Region, last.Last.Local().Format(time.DateTime), r.opts.Until.Local().Format(time.DateTime)))
 }
 
 // readJournals reads the headers of the set's journal files and of those that
@@ -113,10 +128,11 @@ func readNamed(name string) ([]*JournalFile, error) {
 	return out, nil
 }
 
-// ownCopy returns a journal file that lies in the working directory: a live one
-// is still written to, and recovery is to see nothing of that.
+// ownCopy returns a journal file that lies in the working directory, under a name
+// that MUPIP takes: a live one is still written to, and recovery is to see nothing
+// of that.
 func (r *restorer) ownCopy(j *JournalFile, region string) (*JournalFile, error) {
-	if strings.HasPrefix(j.Path, r.work+"/") {
+	if strings.HasPrefix(j.Path, r.work+"/") && !strings.ContainsAny(filepath.Base(j.Path), " ()\t\n\"',=") {
 		return j, nil
 	}
 	dir := filepath.Join(r.work, "more-journals")
@@ -163,9 +179,9 @@ func (r *restorer) recover(ctx context.Context) error {
 	var files, redirects []string
 	for _, d := range r.dbs {
 		for _, j := range d.files {
-			files = append(files, j.Path)
+			files = append(files, strings.TrimPrefix(j.Path, r.work+"/")) // MUPIP takes no quotes around these
 			d.Journals = append(d.Journals, filepath.Base(j.Path))
-			if to := j.DataFile + "=" + d.Target; !slices.Contains(redirects, to) && j.DataFile != d.Target {
+			if to := quote(j.DataFile) + "=" + quote(d.Target); !slices.Contains(redirects, to) && j.DataFile != d.Target {
 				redirects = append(redirects, to)
 			}
 		}
@@ -174,11 +190,16 @@ func (r *restorer) recover(ctx context.Context) error {
 		return nil
 	}
 	r.opts.Log("apply %s", plural(len(files), "journal file"))
+	for _, kind := range transactionKinds {
+		if err := os.Remove(r.transactionsFile(kind)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err // it is of an earlier run
+		}
+	}
 	// Only the files named: links between journals lead to those of the original.
 	args := []string{
 		"journal", "-recover", "-forward", "-nochain",
-		"-losttrans=" + filepath.Join(r.work, "lost-transactions.txt"),
-		"-brokentrans=" + filepath.Join(r.work, "broken-transactions.txt"),
+		"-losttrans=" + quote(r.transactionsFile("lost")),
+		"-brokentrans=" + quote(r.transactionsFile("broken")),
 	}
 	if len(redirects) > 0 {
 		args = append(args, "-redirect="+strings.Join(redirects, ","))
@@ -202,11 +223,18 @@ func (r *restorer) recover(ctx context.Context) error {
 	return nil
 }
 
+// transactionKinds are what MUPIP calls transactions that it does not apply.
+var transactionKinds = []string{"broken", "lost"}
+
+func (r *restorer) transactionsFile(kind string) string {
+	return filepath.Join(r.work, kind+"-transactions.txt")
+}
+
 // warnTransactions keeps what recovery could not apply, and says so: transactions
 // that the journals of some regions have and those of others have not.
 func (r *restorer) warnTransactions() {
-	for _, kind := range []string{"broken", "lost"} {
-		name := filepath.Join(r.work, kind+"-transactions.txt")
+	for _, kind := range transactionKinds {
+		name := r.transactionsFile(kind)
 		if st, err := os.Stat(name); err == nil && st.Size() > 0 {
 			r.opts.Keep = true
 			r.report.Warnings = append(r.report.Warnings, fmt.Sprintf(

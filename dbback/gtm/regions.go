@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,6 +80,18 @@ func readHeaderFile(path string) (*Header, error) {
 		err = fmt.Errorf("%s %w", path, err)
 	}
 	return h, err
+}
+
+// headerOf returns the bytes of the file header of the database at path.
+func headerOf(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	b := make([]byte, HeaderSize)
+	_, err = io.ReadFull(f, b)
+	return b, err
 }
 
 // choose returns the regions that were asked for, all if none were, in the order

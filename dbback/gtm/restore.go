@@ -89,6 +89,9 @@ func Restore(ctx context.Context, repo *catalog.Repository, opts RestoreOptions)
 	r, err := newRestorer(repo, opts)
 	if err == nil {
 		err = r.steps(ctx)
+		if r.tools.lock != nil {
+			err = errors.Join(err, r.tools.lock.Close())
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("restore %s: %w", opts.Set, err)
@@ -130,9 +133,6 @@ func newRestorer(repo *catalog.Repository, opts RestoreOptions) (*restorer, erro
 		return nil, errors.Join(errors.New("no directory to restore to"), err)
 	}
 	opts.To = to
-	if err := checkPath(to); err != nil {
-		return nil, err
-	}
 	set, err := repo.OpenSet(opts.Set)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func newRestorer(repo *catalog.Repository, opts RestoreOptions) (*restorer, erro
 		return nil, err
 	}
 	r := &restorer{repo: repo, opts: opts, info: info, work: filepath.Join(to, "datfs-restore-"+opts.Set.Instance+"-"+opts.Set.Name)}
-	r.tools = tools{dist: dist, transcript: r.say}
+	r.tools = tools{dist: dist, dir: r.work, transcript: r.say}
 	r.report = &RestoreReport{Set: opts.Set.String(), To: to, Until: opts.Until}
 	return r, r.plan()
 }
@@ -175,7 +175,7 @@ func (r *restorer) plan() error {
 		d := &restoredDB{RestoredDatabase: RestoredDatabase{
 			Region: db.Name, Path: db.Paths[0], Target: filepath.Join(r.opts.To, filepath.Clean("/"+db.Paths[0])),
 		}}
-		if err := checkPath(d.Target); err != nil {
+		if err := errors.Join(checkPath(r.opts.To), checkPath(d.Path)); err != nil {
 			return err
 		}
 		start, serr := factTN(m, db.Name, factStartTN)
@@ -194,33 +194,14 @@ func (r *restorer) plan() error {
 	return r.refuseExisting()
 }
 
-// refuseExisting sees to it that no database is written over, but for what an
-// earlier run of this same restore left: its working directory is there then.
-func (r *restorer) refuseExisting() error {
-	if _, err := os.Stat(r.work); err == nil {
-		return nil
-	}
-	for _, d := range r.dbs {
-		if _, err := os.Lstat(d.Target); err == nil {
-			return fmt.Errorf("%s %w", d.Target, ErrTargetExists)
-		}
-	}
-	return nil
-}
-
 func (r *restorer) steps(ctx context.Context) error {
-	if err := os.MkdirAll(r.work, 0o700); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return err
 	}
-	r.begun = true
-	if err := r.copyOut(ctx); err != nil {
+	if err := r.copyDatabases(ctx); err != nil {
 		return err
 	}
 	if err := r.makeGbldir(ctx); err != nil {
-		return err
-	}
-	// The journals are looked at before the work of the incremental is done.
-	if err := r.findJournals(); err != nil {
 		return err
 	}
 	for _, d := range r.dbs {
@@ -234,9 +215,31 @@ func (r *restorer) steps(ctx context.Context) error {
 	return r.finish()
 }
 
-// copyOut brings the copies to their places, and the rest of the set into the
-// working directory.
-func (r *restorer) copyOut(ctx context.Context) error {
+// begin makes the working directory and finds the journals, before any work is
+// done that takes long. If there is something wrong with them nothing is left.
+func (r *restorer) begin(ctx context.Context) error {
+	if err := os.MkdirAll(r.work, 0o700); err != nil {
+		return err
+	}
+	if err := r.takeLock(); err != nil {
+		return err
+	}
+	err := r.copyRest(ctx)
+	if err == nil {
+		err = r.findJournals()
+	}
+	if err != nil {
+		if ours, terr := r.targets(); terr == nil && len(ours) == 0 {
+			err = errors.Join(err, os.RemoveAll(r.work))
+		}
+		return err
+	}
+	r.begun = true
+	return r.claimTargets()
+}
+
+// copyDatabases brings the copies to their places.
+func (r *restorer) copyDatabases(ctx context.Context) error {
 	r.opts.Log("copy the databases out of the set")
 	var copies, consistent []string
 	for _, d := range r.dbs {
@@ -259,6 +262,11 @@ func (r *restorer) copyOut(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// copyRest brings what is no database into the working directory.
+func (r *restorer) copyRest(ctx context.Context) error {
 	var rest []string
 	for _, f := range r.info.Files {
 		switch f.Section {
@@ -292,7 +300,8 @@ func (r *restorer) copyFiles(ctx context.Context, section catalog.Section, to st
 	return err
 }
 
-// finish says what is there and removes the working directory.
+// finish says what is there and removes the working directory. From here on a
+// repetition does not touch the databases.
 func (r *restorer) finish() error {
 	for _, d := range r.dbs {
 		h, err := readHeaderFile(d.Target)
@@ -301,6 +310,9 @@ func (r *restorer) finish() error {
 		}
 		d.TN = h.TN
 		r.report.Databases = append(r.report.Databases, d.RestoredDatabase)
+	}
+	if err := r.releaseTargets(); err != nil {
+		return err
 	}
 	if r.opts.Keep {
 		r.report.Work = r.work

@@ -28,7 +28,7 @@ func RunbookAt(info *catalog.SetInfo, dir string) string {
 		return ""
 	}
 	b := &book{info: info, m: info.Method, dir: dir}
-	for _, part := range []func(){b.title, b.datfs, b.setUp, b.short, b.long, b.journals} {
+	for _, part := range []func(){b.title, b.datfs, b.setUp, b.short, b.long, b.journals, b.use} {
 		part()
 	}
 	return b.String()
@@ -98,10 +98,18 @@ func hex(decimal string) string {
 }
 
 func (b *book) datfs() {
-	b.line("\n## With datfs\n\n```")
-	b.line("datfs restore gtm %s --to DIR                            # to the end of the journals in the set", b.info.SetName())
-	b.line("datfs restore gtm %s --to DIR --journals %s  # and on, with the journals written since", b.info.SetName(), shell(b.journalDir()))
-	b.line("```")
+	b.line("\n## With datfs: one command\n")
+	b.line("DIR is a directory with room for the databases, which none of them is in yet; DATFS_REPO names the repository.")
+	b.line("The running databases are not touched. The command checks the result; it prints where the restored databases are.\n\n```")
+	name := b.info.SetName()
+	b.line("datfs restore gtm %s --to DIR", name)
+	b.line("datfs restore gtm %s --to DIR --journals %s", name, shell(b.journalDir()))
+	b.line("datfs restore gtm %s --to DIR --journals %s --until '%s'", name, shell(b.journalDir()), b.info.Time.Local().Add(time.Hour).Format(time.DateTime))
+	b.line("```\n")
+	b.line("The first goes to the end of the journals in the set, the second to the end of those that were written since, the")
+	b.line("third to a time of yours between the two. If it fails: it can be repeated, and begins anew. After it: \"Into use\" below.")
+	b.line("\nWithout datfs, from a mount or a copy of this directory: \"Set up\", then one of the two ways, then the journals.")
+	b.line("Stop at the first line that begins with `%%GTM-E` or `%%GTM-F` (or `%%YDB-`): what follows relies on it.")
 }
 
 // journalDir returns where the original's journals are.
@@ -115,7 +123,7 @@ func (b *book) journalDir() string {
 func (b *book) setUp() {
 	b.line("\n## By hand: set up\n\n```sh")
 	b.line("SET=${SET:-%s}   # the set's directory", shell(b.dir))
-	b.line("NEW=${NEW:-/restore}   # an empty directory with room for the databases")
+	b.line("NEW=${NEW:-/restore}   # an empty directory with room for the databases; no blanks in its path")
 	b.line("export gtm_dist=%s gtm_chset=M", shell(b.m.Facts["gtm_dist"]))
 	b.line(`export gtmroutines="$gtm_dist/libgtmutil.so $gtm_dist" PATH="$gtm_dist:$PATH"`)
 	b.line(`# a global directory that leads to the restored databases`)
@@ -159,6 +167,9 @@ func (b *book) long() {
 	for _, db := range b.m.Databases {
 		b.line(`cp --sparse=always "$SET"/databases%s %s`, shell(db.Paths[0]), newFile(db))
 		b.fresh(db) // RUNDOWN must come first
+		if size := b.cutOff(db); size > 0 {
+			b.line("truncate -s %d %s   # the copy ends before its header says", size, newFile(db))
+		}
 	}
 	for _, db := range b.m.Databases { // DSE opens the files of all regions
 		if !b.hasIncremental(db) {
@@ -174,9 +185,27 @@ func (b *book) long() {
 	b.line("```")
 }
 
+// cutOff returns how long the file of a copy must be that was read only to where
+// the file ended before it grew; 0 if it is long enough.
+func (b *book) cutOff(db catalog.Database) int64 {
+	for _, f := range b.info.Files {
+		if f.Section != catalog.SectionDatabases || f.Path != filepath.Clean(db.Paths[0]) || f.Label == nil {
+			continue
+		}
+		start := int64(4 << 20)
+		if f.Format == FormatV6 {
+			start = 256 << 10
+		}
+		if need := start + (f.Label.Blocks+1)*int64(f.Label.BlockSize); f.Size < need {
+			return need
+		}
+	}
+	return 0
+}
+
 func (b *book) integ() {
 	for _, db := range b.m.Databases {
-		b.line("mupip integ -file %s", newFile(db))
+		b.line("mupip integ -file %s   # No errors detected by integ.", newFile(db))
 	}
 }
 
@@ -187,7 +216,7 @@ func (b *book) journals() {
 			name, _, _ := strings.Cut(j, "@")
 			files = append(files, `"$NEW"/journals/`+shell(name))
 		}
-		redirects = append(redirects, shell(db.Paths[0])+"="+newFile(db))
+		redirects = append(redirects, shell(quote(db.Paths[0]))+"="+newFile(db))
 	}
 	if len(files) == 0 {
 		b.line("\nThe set has no journals.")
@@ -196,9 +225,32 @@ func (b *book) journals() {
 	b.line("\n## By hand: the journals, after either way\n")
 	b.line("They carry the databases from the incremental to the end of the backup. Nothing may be written to the databases before.")
 	b.line("Journal files written since go into the list too, those that follow on one another without a gap; for a point in")
-	b.line("time add `-before=\"\\\"22-Nov-2026 10:00:09\\\"\"`.\n\n```sh")
+	b.line("time add `-before=\"\\\"%s\\\"\"`.\n\n```sh", b.info.Time.Local().Add(time.Hour).Format("2-Jan-2006 15:04:05"))
 	b.line(`mkdir -p "$NEW"/journals && cp "$SET"/journals/* "$NEW"/journals/`)
 	b.line("mupip journal -recover -forward -nochain -redirect=%s %s", strings.Join(redirects, ","), strings.Join(files, ","))
 	b.integ()
 	b.line("```")
+}
+
+// use writes how the restored databases take the place of the originals.
+func (b *book) use() {
+	b.line("\n## Into use\n")
+	b.line("Look into the result first: `gtmgbldir=\"$NEW\"/new.gld mumps -direct`. Then end every process that has the originals")
+	b.line("open; `mupip rundown` fails where there still is one, or where a file is damaged. After `datfs restore gtm` give the")
+	b.line("paths that it printed in place of those below `$NEW`. What was restored is not journaled until the last lines.\n\n```sh")
+	gbldir := b.m.Facts["gbldir"]
+	for _, db := range b.m.Databases {
+		path := shell(db.Paths[0])
+		b.line("mupip rundown -file %s", shell(quote(db.Paths[0])))
+		b.line("mv --backup=numbered %s %s", path, shell(db.Paths[0]+".replaced"))
+		b.line("mv %s %s", newFile(db), path)
+	}
+	for _, db := range b.m.Databases {
+		if how := b.fact(db, factImages); how != "" {
+			b.line("gtmgbldir=%s mupip set -journal=enable,on,%s -region %s", shell(gbldir), how, db.Name)
+		}
+	}
+	b.line("```\n")
+	b.line("Give the files the owner and the mode that the originals have. The journals begin anew here, so take a backup at once:\n\n```")
+	b.line("datfs backup gtm --gbldir %s --name %s\n```", shell(gbldir), b.info.Instance)
 }

@@ -13,8 +13,8 @@ import (
 
 // TestRunbook follows the run-book of a set, with nothing but what it says.
 func TestRunbook(t *testing.T) {
-	l := newLive(t, shape{regions: 2})
-	l.load(4)
+	l := newLive(t, shape{regions: 2, allocation: 400})
+	l.load(2)
 	l.start("writer", 1, 1)
 	l.start("across", 2, 1)
 	l.moved("AREG", 50)
@@ -31,10 +31,10 @@ func TestRunbook(t *testing.T) {
 	}
 	atIncremental, atEnd := want(false), want(true)
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(Runbook(info), -1)
-	if len(blocks) != 4 {
+	if len(blocks) != 5 {
 		t.Fatalf("%d blocks in\n%s", len(blocks), Runbook(info))
 	}
-	setUp, short, long, journals := blocks[0][1], blocks[1][1], blocks[2][1], blocks[3][1]
+	setUp, short, long, journals, use := blocks[0][1], blocks[1][1], blocks[2][1], blocks[3][1], blocks[4][1]
 	for name, way := range map[string]string{"short": short, "long": long} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -55,6 +55,16 @@ func TestRunbook(t *testing.T) {
 			run(env + `export gtmgbldir="$NEW"/new.gld` + "\n" + journals)
 			if got := l.extract(gbldir); got != atEnd {
 				t.Error("after the journals: not what Restore makes")
+			}
+			l.m("kill ^big") // a reason to restore
+			run(env + use)
+			if got := l.extract(l.tools.gbldir); got != atEnd {
+				t.Error("in use: not what Restore makes")
+			}
+			for _, name := range l.files("*.dat") {
+				if h, err := readHeaderFile(name); err != nil || h.Journal != JournalOn || !h.BeforeImage {
+					t.Errorf("in use: %+v, %v", h, err)
+				}
 			}
 		})
 	}
@@ -97,12 +107,22 @@ func TestRunbook_Other(t *testing.T) {
 	}
 	info := &catalog.SetInfo{Engine: "gtm", State: catalog.StateIncomplete, Method: &catalog.Method{
 		Databases: []catalog.Database{{Name: "DEFAULT", Paths: []string{"/data/a b.dat"}}},
-	}, Problems: []catalog.Problem{{Path: "/data/a b.dat", Error: "is gone", Fatal: true}}}
+		Facts:     map[string]string{factName("DEFAULT", factJournal): "DEFAULT.j@0x5"},
+	}, Files: []catalog.FileInfo{{
+		Section: catalog.SectionDatabases, Path: "/data/a b.dat", Format: FormatV7, Size: 4 << 20, Label: &catalog.Label{Blocks: 9, BlockSize: 512},
+	}}, Problems: []catalog.Problem{{Path: "/data/a b.dat", Error: "is gone", Fatal: true}}}
 	text := Runbook(info)
-	for _, want := range []string{"**This set is incomplete.**", "is gone", `"$SET"/databases'/data/a b.dat'`, "no journals"} {
+	for _, want := range []string{
+		"**This set is incomplete.**", "is gone", `"$SET"/databases'/data/a b.dat'`,
+		`-redirect='"/data/a b.dat"'="$NEW"/DEFAULT.dat `, "truncate -s 4199424 \"$NEW\"/DEFAULT.dat",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+	info.Method.Facts = nil
+	if text := Runbook(info); !strings.Contains(text, "The set has no journals.") {
+		t.Errorf("%s", text)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,9 @@ type act interface {
 	run(ctx context.Context, r *restoration) error
 }
 
+// A telling act is one that tells sessions something.
+type telling interface{ tells() []string }
+
 // A terminalAct is a session of the instance.
 type terminalAct struct {
 	name       string // for errors
@@ -37,6 +41,8 @@ func (p *RestorePlan) terminal(name string, statements []string, judge func(*res
 }
 
 func (t *terminalAct) long() *terminalAct { t.hours = true; return t }
+
+func (t *terminalAct) tells() []string { return t.statements }
 
 func (t *terminalAct) show(b *book) { b.terminal(t.statements) }
 
@@ -62,8 +68,10 @@ func (c *copyAct) show(b *book) {
 		if db.redirected {
 			lines = append(lines, b.newDir(db.To))
 		}
+		// Whatever times and sizes say: what a restore is for may have left them as
+		// they were.
 		for _, i := range sortedKeys(db.Files) {
-			lines = append(lines, fmt.Sprintf(`rsync -aHAX --inplace "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
+			lines = append(lines, fmt.Sprintf(`rsync -aHAXI --inplace --no-whole-file "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
 			if db.redirected {
 				lines = append(lines, b.own(db.Files[i]))
 			}
@@ -76,9 +84,7 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	place := make(map[int]string)
 	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: place, Progress: r.opts.Progress}
 	for _, db := range c.p.Databases {
-		for i, path := range db.Files {
-			place[i] = path
-		}
+		maps.Copy(place, db.Files)
 		if db.redirected {
 			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
 				return err
@@ -118,8 +124,8 @@ func (c *againAct) run(ctx context.Context, r *restoration) error {
 // it belongs to: an instance that was started anew since does not know those that
 // are not in its configuration.
 type remountAct struct {
-	*terminalAct
-	step string
+	mount *terminalAct
+	step  string
 }
 
 func (c *remountAct) show(*book) {}
@@ -128,7 +134,7 @@ func (c *remountAct) run(ctx context.Context, r *restoration) error {
 	if r.resumed != c.step {
 		return nil
 	}
-	return c.terminalAct.run(ctx, r)
+	return c.mount.run(ctx, r)
 }
 
 // A removeAct removes lock files that stayed behind: a database beside one of
@@ -192,20 +198,35 @@ func (c *extractAct) show(b *book) {
 	b.shell(b.newDir(p.Work))
 	b.shell(fmt.Sprintf(`cp "$SET"/incremental/%s "$WORK"/`, shellWord(p.Set.Method.Incrementals[0])))
 	if !p.journals.none {
-		b.shell(b.newDir(p.journalDir()), `cp "$SET"/journals/* "$WORK"/journals/`)
+		b.shell(b.newDir(p.journalDir()))
 		for _, j := range p.journals.files {
-			if j.set.Name != "" && j.set != p.Set.SetName() {
-				b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s "$WORK"/journals/`, shellWord(p.Set.Instance), shellWord(j.stored)))
+			if !j.local() {
+				b.shell(p.fetch(j))
 			}
 		}
+		if log := p.journals.log; log != nil && !log.local() && p.Way != WayDatabases {
+			b.shell(p.fetch(*log))
+		}
 	}
-	if log := p.journals.log; !p.journals.none && log != nil && !log.local() && log.set != p.Set.SetName() { // it lists those, too
-		b.shell(fmt.Sprintf(`cp "$SET"/../../../journals/%s/%s "$WORK"/journals/`, shellWord(p.Set.Instance), journalLogName))
-	}
-	b.shell(b.own(p.Work))
+	b.shell(b.own(p.Work), b.share())
 	if p.Way == WayEverything && !p.journals.none {
 		b.say("survived")
 	}
+}
+
+// fetch returns the command that copies a journal file out of the mount. Into the
+// running instance only those are copied that it has no more.
+func (p *RestorePlan) fetch(j journalSource) string {
+	from := `"$SET"/journals/` + shellWord(j.stored)
+	if j.set != p.Set.SetName() {
+		from = `"$SET"/../../../journals/` + shellWord(p.Set.Instance) + "/" + shellWord(j.stored)
+	}
+	cp := "cp " + from + ` "$WORK"/journals/`
+	if p.Way != WayDatabases {
+		return cp
+	}
+	origin := dbback.PlainJournal(j.origin)
+	return fmt.Sprintf("[ -e %s ] || [ -e %s ] || %s", shellWord(origin), shellWord(origin+"z"), cp)
 }
 
 func (c *extractAct) run(ctx context.Context, r *restoration) error {
@@ -230,9 +251,14 @@ func (c *extractAct) run(ctx context.Context, r *restoration) error {
 			return err
 		}
 		for _, j := range p.journals.files {
-			add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
+			if p.Way != WayDatabases || !j.there() {
+				add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
+			}
 		}
 		log := p.journals.log
+		if p.Way == WayDatabases {
+			log = nil // it has its own
+		}
 		switch path := filepath.Join(p.journalDir(), journalLogName); {
 		case log != nil && log.local():
 			text, err := os.ReadFile(log.origin)
@@ -268,10 +294,11 @@ type listAct struct{ p *RestorePlan }
 
 func (c *listAct) show(b *book) {
 	b.file(c.p.listFile(), dirList(c.p.Databases))
-	b.shell("cp " + b.work(c.p.listFile()) + " " + b.work(c.p.listKept()))
+	b.shell("cp "+b.work(c.p.listFile())+" "+b.work(c.p.listKept()), b.own(c.p.Work), b.share())
 }
 
 func (c *listAct) run(_ context.Context, r *restoration) error {
+	r.transcribe("file " + c.p.listFile() + ":\n" + dirList(c.p.Databases) + "\n") // ^DBREST deletes it
 	for _, path := range []string{c.p.listKept(), c.p.listFile()} {
 		if err := r.writeOwned(path, []byte(dirList(c.p.Databases))); err != nil {
 			return err
@@ -308,12 +335,7 @@ func (c *dropAct) run(_ context.Context, r *restoration) error {
 }
 
 func sortedKeys(m map[int]string) []int {
-	keys := make([]int, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }
 
 // journalsApplied is the judge of the step "journals".

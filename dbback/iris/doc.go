@@ -113,14 +113,47 @@
 //	journalfile.go      which journal files a set needs, and which are missing
 //	check.go            a stored copy against what the instance says
 //	plan.go             what a run would do, and what a failure means
-//	scripts.go          the statements
+//	scripts.go          the statements of a backup
 //	session.go          one session, its limits and its end
 //	answer.go           what a session said, and what is wrong with it
 //	output.go           bounded output, markers, the password taken out
 //	files.go            the files of a database
 //	workdir.go          work directory and lock
+//
+//	way.go              a restore: which databases to where, by which way; the plan
+//	journalplan.go      which journal files it applies
+//	restoresteps.go     the steps of the plan
+//	acts.go             what steps consist of
+//	everything.go       what only a restore of everything does
+//	restorelook.go      what is refused
+//	restorescripts.go   the statements
+//	restorejudge.go     what their answers mean
+//	restoration.go      a run of the plan
+//	restorestate.go     what it keeps, to be gone on with; its directories
+//	openby.go           who has a file open
+//	restorereport.go    the report
+//	runbook.go          the plan as a text for people
+//	runbooktext.go      its sentences, in two languages
+//
 //	parse_values.go     return values, sizes, the list
 //	parse_log.go        the log of a backup
 //	parse_inventory.go  the databases of the configuration
 //	parse_config.go     iris.cpf, parameters.isc, iris qlist, $zversion
+//
+// Of restores:
+//
+//	way.go              the plan: which databases, by which way, to where
+//	journalplan.go      which journal files a restore applies
+//	restoresteps.go     the steps of each way, and where a failed one begins again
+//	acts.go             what steps do: what a run-book shows and what is run
+//	everything.go       what only a restore of everything does
+//	restorescripts.go   the statements
+//	restorejudge.go     whether the answers mean success
+//	restorelook.go      whether a restore can be done
+//	openby.go           which processes have a file open
+//	restoration.go      one run of a restore
+//	restorestate.go     what it keeps, to be gone on with
+//	restorereport.go    what it did
+//	runbook.go          run-books
+//	runbooktext.go      their sentences, in English and Japanese
 package iris

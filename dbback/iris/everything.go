@@ -69,6 +69,7 @@ func (c *wijAct) show(b *book) {
 
 func (c *wijAct) run(_ context.Context, r *restoration) error {
 	dir := c.p.wijDir()
+	found := false
 	for _, name := range wijNames {
 		from, to := filepath.Join(dir, name), filepath.Join(dir, c.p.asideName(name))
 		if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
@@ -76,6 +77,7 @@ func (c *wijAct) run(_ context.Context, r *restoration) error {
 		} else if err != nil {
 			return err
 		}
+		found = true
 		if _, err := os.Lstat(to); err == nil { // of a restore before this one: keep both
 			to += "-" + time.Now().UTC().Format("150405")
 		}
@@ -83,6 +85,9 @@ func (c *wijAct) run(_ context.Context, r *restoration) error {
 			return err
 		}
 		r.note("%s was moved to %s; remove it when the restored databases have proved good", from, to)
+	}
+	if !found {
+		r.note("there is no write image journal in %s", dir)
 	}
 	return nil
 }
@@ -168,11 +173,16 @@ func (e *ByHandError) Error() string {
 // writing.
 type validateAct struct{ p *RestorePlan }
 
-func (c *validateAct) show(b *book) { b.terminalOf(c.p.Target, stateStatements(c.p.dirs())) }
+func (c *validateAct) tells() []string { return stateStatements(c.p.dirs()) }
+
+func (c *validateAct) show(b *book) { b.terminalOf(c.p.Target, c.tells()) }
 
 func (c *validateAct) run(ctx context.Context, r *restoration) error {
-	user, password := r.state.Emergency[0], r.state.Emergency[1]
-	e, err := r.targetEngine(user, []byte(password))
+	user, password := r.state.Emergency[0], []byte(r.state.Emergency[1])
+	if user == "" { // it was started by hand
+		user, password = r.engine.opts.User, r.engine.opts.Password
+	}
+	e, err := r.targetEngine(user, password)
 	if err != nil {
 		return err
 	}
@@ -194,14 +204,23 @@ type normalAct struct{ p *RestorePlan }
 func (c *normalAct) show(b *book) {
 	b.shell(fmt.Sprintf("%s stop %s quietly", c.p.controlProgram(), shellWord(c.p.Target)),
 		fmt.Sprintf("%s start %s", c.p.controlProgram(), shellWord(c.p.Target)))
-	b.terminalOf(c.p.Target, stateStatements(c.p.dirs()))
+	b.terminalOf(c.p.Target, c.tells())
 }
 
+func (c *normalAct) tells() []string { return stateStatements(c.p.dirs()) }
+
 func (c *normalAct) run(ctx context.Context, r *restoration) error {
-	for _, args := range [][]string{{"stop", c.p.Target, "quietly"}, {"start", c.p.Target}} {
-		if err := r.control(ctx, "", args...); err != nil {
+	status, err := r.status(ctx, c.p.Target)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(status, "down") { // as a run before this one may have left it
+		if err := r.control(ctx, "", "stop", c.p.Target, "quietly"); err != nil {
 			return err
 		}
+	}
+	if err := r.control(ctx, "", "start", c.p.Target); err != nil {
+		return err
 	}
 	r.state.Emergency = [2]string{}
 	e, err := r.targetEngine(r.engine.opts.User, r.engine.opts.Password)

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,6 +58,7 @@ type fake struct {
 	PurgeOn     string // marker of the statement when PurgePath goes
 	PurgePath   string
 	Environment bool // print the environment at READY
+	BadStart    int  // after so many starts all databases are mounted read-only
 }
 
 var (
@@ -79,9 +81,8 @@ func playFake(path string) int {
 	if f.Deaf {
 		signal.Ignore(syscall.SIGTERM) // at once: nobody waits until it hangs
 	}
-	if len(os.Args) > 1 && os.Args[1] == "qlist" {
-		fmt.Print(f.Qlist)
-		return 0
+	if len(os.Args) > 1 && slices.Contains([]string{"qlist", "start", "stop"}, os.Args[1]) {
+		return f.control(os.Args[1:], filepath.Dir(path))
 	}
 	if f.Refuse != "" {
 		fmt.Print(f.Refuse)
@@ -128,6 +129,7 @@ func (f *fake) line(line, dir string) (code int, end bool) {
 		fmt.Printf("\n%s\n^\n<SYNTAX>\n", line)
 		return 0, false
 	}
+	note(dir, name)
 	switch name {
 	case f.Die:
 		fmt.Print("\n<DISCONNECT>\n")
@@ -202,7 +204,7 @@ func (f *fake) usual(name, line, dir string) string {
 		}
 		return "@@I|1"
 	}
-	return ""
+	return f.restoring(name, line, dir)
 }
 
 // hang returns when the statement was aborted, or after longer than any test

@@ -69,6 +69,11 @@ func (p *RestorePlan) chooseJournals() error {
 		log := sourceOf(p.Set, i)
 		j.log = &log
 	}
+	for _, name := range []string{j.first, least} {
+		if !slices.ContainsFunc(j.files, func(f journalSource) bool { return f.name == name }) {
+			return fmt.Errorf("the set %s does not have the journal file %s, which it needs: %w", p.Set.SetName(), name, catalog.ErrNotFound)
+		}
+	}
 	p.addLater()
 	return p.limit(least)
 }
@@ -82,9 +87,12 @@ func sourceOf(info *catalog.SetInfo, i int) journalSource {
 	}
 }
 
-// addLater adds the files of the archive that follow the set's without a gap.
+// addLater adds the files of the archive that follow the set's without a gap. The
+// set's last one may have been copied before it was whole: then the archive's copy
+// takes its place, and without that nothing can follow.
 func (p *RestorePlan) addLater() {
 	j := &p.journals
+	open := p.Set.Method.Facts[dbback.FactJournal] == dbback.JournalOpen
 	later := slices.Clone(p.opts.Later)
 	slices.SortStableFunc(later, func(a, b dbback.ArchivedJournal) int {
 		x, _ := dbback.ParseJournalName(a.Name) // what is none, such as journal.log, comes first
@@ -97,16 +105,21 @@ func (p *RestorePlan) addLater() {
 			j.log = &s
 			continue
 		}
-		last, ok := dbback.ParseJournalName(j.files[len(j.files)-1].name)
+		end := len(j.files) - 1
+		last, ok := dbback.ParseJournalName(j.files[end].name)
 		next, ok2 := dbback.ParseJournalName(a.Name)
-		if !ok || !ok2 || next.Prefix != last.Prefix || next.Compare(last) <= 0 {
-			continue
-		}
-		if !follows(last, next) {
+		switch {
+		case !ok || !ok2 || next.Prefix != last.Prefix || next.Compare(last) < 0:
+		case next.Compare(last) == 0:
+			if open {
+				j.files[end], open = s, false
+			}
+		case open || !follows(last, next):
 			j.beyond = a.Name
-			break
+			return
+		default:
+			j.files = append(j.files, s)
 		}
-		j.files = append(j.files, s)
 	}
 }
 
@@ -134,9 +147,9 @@ func (p *RestorePlan) limit(least string) error {
 		}
 	}
 	needed := slices.IndexFunc(j.files, func(f journalSource) bool { return f.name == least })
-	if last < needed || last < 0 {
+	if last < needed {
 		return refuse("%s cannot be reached with %s: its databases are whole only at the end of the journal file %s, which was written to until %s; take an older set",
-			stamp(p.opts.Until), p.Set.SetName(), least, stamp(j.files[max(needed, 0)].wrote))
+			stamp(p.opts.Until), p.Set.SetName(), least, stamp(j.files[needed].wrote))
 	}
 	if last+1 < len(j.files) {
 		next := j.files[last+1]
@@ -159,6 +172,17 @@ func (p *RestorePlan) gapText(lang string) string {
 
 // stamp writes a time for people, in the local zone.
 func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// there returns whether the instance still has a journal file where it was when it
+// was copied, compressed or not. Its own is used then: it is whole.
+func (s *journalSource) there() bool {
+	for _, path := range []string{dbback.PlainJournal(s.origin), dbback.PlainJournal(s.origin) + "z"} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}
 
 // local returns whether a journal file is used where the instance has it.
 func (s *journalSource) local() bool { return s.set.Name == "" }

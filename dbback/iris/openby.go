@@ -16,7 +16,7 @@ import (
 // for the instance's owner.
 func openBy(paths []string) (users []string, err error) {
 	type id struct{ dev, ino uint64 }
-	wanted, names := make(map[id]string), make(map[string]bool)
+	wanted, names, inodes := make(map[id]string), make(map[string]bool), make(map[string]bool)
 	for _, path := range paths {
 		var st syscall.Stat_t
 		err := syscall.Stat(path, &st)
@@ -28,6 +28,7 @@ func openBy(paths []string) (users []string, err error) {
 		}
 		wanted[id{st.Dev, st.Ino}] = path
 		names[filepath.Base(path)] = true
+		inodes[strconv.FormatUint(st.Ino, 10)] = true
 	}
 	if len(wanted) == 0 {
 		return nil, nil
@@ -47,9 +48,10 @@ func openBy(paths []string) (users []string, err error) {
 			continue // it has ended, or is another user's
 		}
 		for _, fd := range fds {
-			// By name first: to look at a file of a dead network mount can hang.
+			// By name or number first: to look at a file of a dead network mount can
+			// hang. The name is another one if it was opened by a hard link.
 			link, err := os.Readlink(filepath.Join(dir, fd.Name()))
-			if err != nil || !names[filepath.Base(link)] {
+			if err != nil || !filepath.IsAbs(link) || !names[filepath.Base(link)] && !inodes[inode(pid, fd.Name())] {
 				continue
 			}
 			var st syscall.Stat_t
@@ -63,6 +65,18 @@ func openBy(paths []string) (users []string, err error) {
 		}
 	}
 	return users, nil
+}
+
+// inode returns the number of the inode of an open file, "" if the kernel does not
+// say it (before Linux 5.14).
+func inode(pid int, fd string) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(b), "\nino:")
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(line)
 }
 
 // command returns the name of a process's program.

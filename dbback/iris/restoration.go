@@ -52,13 +52,12 @@ type RestoreReport struct {
 	Bytes        int64      `json:"bytes"`         // of the database files
 	WrittenBytes int64      `json:"written_bytes"` // of these: what differed
 
-	LastJournal string    `json:"last_journal,omitempty"`
-	Reached     time.Time `json:"reached,omitzero"`   // the moment to which the journals brought the databases
-	Clean       bool      `json:"clean"`              // the integrity check ran to its end and found nothing
-	Damaged     int       `json:"damaged"`            // databases in which it found errors
-	Damage      string    `json:"damage,omitempty"`   // what it found
-	Warnings    []string  `json:"warnings,omitempty"` // what is not as it should be
-	Notes       []string  `json:"notes,omitempty"`    // what else is worth knowing
+	LastJournal string             `json:"last_journal,omitempty"`
+	Reached     time.Time          `json:"reached,omitzero"`   // the moment to which the journals brought the databases
+	Clean       bool               `json:"clean"`              // the integrity check ran to its end and found nothing
+	Damage      []IntegrityFinding `json:"damage,omitempty"`   // what it found
+	Warnings    []string           `json:"warnings,omitempty"` // what is not as it should be
+	Notes       []string           `json:"notes,omitempty"`    // what else is worth knowing
 
 	Transcript string `json:"-"` // what the instance was told and answered
 }
@@ -95,10 +94,10 @@ type restoration struct {
 	opts    RunOptions
 	report  *RestoreReport
 	state   restoreState
-	version string   // of the instance with the sessions
-	made    []string // directories that were made, parents first
-	resumed string   // the step that it went on with; "" if it began anew
-	looked  bool     // the step "look" was taken
+	begun   bool   // a run before this one, of the same restore, came beyond the look
+	resumed string // the step that it went on with; "" if it began anew
+	looked  bool   // the step "look" was taken
+	version string // of the instance with the sessions
 
 	transcript strings.Builder
 }
@@ -296,7 +295,7 @@ func (r *restoration) take(ctx context.Context, step restoreStep) error {
 // failed says what the failure of a step means.
 func (r *restoration) failed(step restoreStep, err error) error {
 	if damage, ok := errors.AsType[*DamageError](err); ok {
-		r.report.Damage, r.report.Damaged = damage.Error(), len(damage.Directories)
+		r.report.Damage = damage.Findings
 	}
 	e := &RestoreError{Set: r.plan.Set.SetName().String(), Step: step.name, State: english("state." + step.name), Again: step.again, Work: r.plan.Work, Err: err}
 	if step.name == restLook {

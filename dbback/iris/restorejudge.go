@@ -44,8 +44,11 @@ func states(a *answer, dirs []string) ([]dbState, error) {
 	}
 	out := make([]dbState, len(dirs))
 	for i, v := range values {
-		if len(v) < 5 {
-			continue // "none"
+		if len(v) == 1 && v[0] == "none" {
+			continue
+		}
+		if len(v) < 5 || v[0] != "0" && v[0] != "1" {
+			return nil, &AnswerError{What: "SYS.Database of " + dirs[i], Answer: printable(strings.Join(v, "|"))}
 		}
 		bs, _ := strconv.Atoi(v[4])
 		out[i] = dbState{known: true, mounted: v[0] == "1", readOnly: v[1] == "1", mirrored: v[2] == "1", encrypted: v[3] == "1", blockSize: bs}
@@ -61,7 +64,7 @@ func judgeDismount(a *answer, dirs []string) error {
 	}
 	for i, v := range values {
 		if v[0] != "1" && v[0] != "none" {
-			return &AnswerError{What: "Dismount of " + dirs[i], Answer: strings.Join(v, "|"), Why: "it may be in use"}
+			return &AnswerError{What: "Dismount of " + dirs[i], Answer: printable(strings.Join(v, "|")), Why: "it may be in use"}
 		}
 	}
 	st, err := states(a, dirs)
@@ -100,7 +103,9 @@ func judgeWritable(a *answer, dirs []string) error {
 	}
 	for i, s := range st {
 		switch {
-		case s.known && !s.mounted:
+		case !s.known:
+			return fmt.Errorf("the instance does not know a database in %s: whether it is mounted cannot be told", dirs[i])
+		case !s.mounted:
 			return fmt.Errorf("%s is not mounted", dirs[i])
 		case s.readOnly:
 			return fmt.Errorf("%s is mounted read-only: dismount it, and see that no iris.lck is left in its directory and that the file can be written to", dirs[i])
@@ -121,7 +126,29 @@ var restCodes = map[string]string{
 	"-6": "the journal file is invalid",
 }
 
+// What the brackets hold of a database that is not mounted is not documented.
 var reMounted = regexp.MustCompile(`(?m)^\s+(\S.*?)\s+\.\.\. \((.+?)\)\s*$`)
+
+// Lines that a restore prints. The time at the end of the first is what tells a
+// directory from another one whose name goes on with " at ".
+const (
+	restoringLine  = "***Restoring "
+	noJournalsLine = "[Journal not applied to any directory]"
+)
+
+var reClock = regexp.MustCompile(`^\d[\d:/ ]*$`)
+
+// afterLine returns what follows the first line that ends in begin and a time.
+func afterLine(text, begin string) (after string, found bool) {
+	for {
+		if _, text, found = strings.Cut(text, begin+" at "); !found {
+			return "", false
+		}
+		if clock, rest, _ := strings.Cut(text, "\n"); reClock.MatchString(strings.TrimSpace(clock)) {
+			return rest, true
+		}
+	}
+}
 
 // judgeApply says whether an incremental was applied to all databases: the value
 // that is returned and what is printed must agree. The texts are those of runs
@@ -143,12 +170,12 @@ func judgeApply(a *answer, dbs []RestoredDatabase) error {
 	}
 	var bad []string
 	for _, db := range dbs {
-		line := "***Restoring " + db.Directory
+		line := restoringLine + db.Directory
 		if db.redirected && db.To != db.Directory {
 			line += " to " + db.To
 		}
-		_, after, found := strings.Cut(text, line+" at ")
-		switch next, _, _ := strings.Cut(after, "***Restoring "); {
+		after, found := afterLine(text, line)
+		switch next, _, _ := strings.Cut(after, restoringLine); {
 		case !found:
 			bad = append(bad, "it says nothing of restoring "+db.Directory)
 		case !strings.Contains(next, " blocks restored in "):
@@ -158,6 +185,9 @@ func judgeApply(a *answer, dbs []RestoredDatabase) error {
 		case state[db.To] != "Mounted":
 			bad = append(bad, db.To+" is "+printable(state[db.To]))
 		}
+	}
+	if !strings.Contains(text, noJournalsLine) {
+		bad = append(bad, `it does not say "`+noJournalsLine+`"`)
 	}
 	if len(bad) > 0 {
 		return &DisagreeError{What: what, With: bad}
@@ -232,15 +262,28 @@ func updatedList(text, kind string) map[string]bool {
 	return out
 }
 
-// A DamageError means that the integrity check found errors in databases.
-type DamageError struct {
-	Directories []string
-	Said        string // the end of what it said
+// A DamageError means that the integrity check did not find all databases sound:
+// it found errors, or did not come to its end.
+type DamageError struct{ Findings []IntegrityFinding }
+
+// An IntegrityFinding is what the integrity check says of one database.
+type IntegrityFinding struct {
+	Directory string `json:"directory"`
+	Status    string `json:"status"`         // the text of its status
+	Said      string `json:"said,omitempty"` // what it displays: errors and warnings
 }
 
 func (e *DamageError) Error() string {
-	return fmt.Sprintf("the integrity check found errors in %s: %s", strings.Join(e.Directories, ", "), e.Said)
+	var dirs []string
+	for _, f := range e.Findings {
+		dirs = append(dirs, f.Directory)
+	}
+	return fmt.Sprintf("the integrity check does not find %s sound: %s", strings.Join(dirs, ", "), e.Findings[0].Status)
 }
+
+// maxFinding bounds what is kept of what the check displays of one database, in
+// bytes.
+const maxFinding = 16 << 10
 
 // judgeCheck says whether the integrity check ran to its end in all databases and
 // found nothing. A status that is not OK is either errors found or a check that
@@ -252,12 +295,18 @@ func judgeCheck(a *answer, dirs []string) error {
 	}
 	damage := &DamageError{}
 	for i, v := range values {
-		if v[0] != "1" {
-			damage.Directories = append(damage.Directories, dirs[i])
-			damage.Said = lastLines(strings.Join(v[1:], "|"))
+		if v[0] == "1" {
+			continue
 		}
+		_, said, _ := strings.Cut(a.said, fmt.Sprintf("@@INT|%d|", i))
+		_, said, _ = strings.Cut(said, "\n")
+		said, _, _ = strings.Cut(said, "\n@@")
+		damage.Findings = append(damage.Findings, IntegrityFinding{
+			Directory: dirs[i], Status: lastLines(strings.Join(v[1:], "|")),
+			Said: strings.TrimSpace(printable(said[:min(len(said), maxFinding)])),
+		})
 	}
-	if len(damage.Directories) == 0 {
+	if len(damage.Findings) == 0 {
 		return nil
 	}
 	return damage

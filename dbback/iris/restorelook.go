@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/bits"
 	"os"
 	"path/filepath"
@@ -17,16 +18,20 @@ import (
 // A lookAct finds out whether the restore can be done. It changes nothing.
 type lookAct struct{ p *RestorePlan }
 
-func (c *lookAct) show(b *book) {
+func (c *lookAct) tells() []string {
 	statements := []string{managerStatement()}
 	if c.p.opts.asksForJournals() {
 		statements = append(statements, journalStatement())
 	}
-	statements = append(append(statements, mirrorStatement()), stateStatements(c.p.dirs())...)
+	return append(append(statements, mirrorStatement()), stateStatements(c.p.dirs())...)
+}
+
+func (c *lookAct) show(b *book) {
 	if c.p.Way == WayEverything {
+		b.say("down")
 		b.shell(c.p.controlProgram() + " qlist " + shellWord(c.p.Target))
 	}
-	b.terminal(statements)
+	b.terminal(c.tells())
 }
 
 func (c *lookAct) run(ctx context.Context, r *restoration) error {
@@ -36,6 +41,9 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	}
 	for _, f := range r.foreign() {
 		r.note("%s", f)
+	}
+	if err := r.isFree(); err != nil {
+		return err
 	}
 	if p.Way == WayEverything {
 		if err := r.isDown(ctx); err != nil {
@@ -56,6 +64,22 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 		return err
 	}
 	return r.mirrors(a, st)
+}
+
+// isFree makes sure that a drill, which removes what it restored and asks nobody,
+// finds no files in its places but those that one like it left.
+func (r *restoration) isFree() error {
+	if !r.opts.Drill || r.begun {
+		return nil
+	}
+	for _, path := range (&unusedAct{r.plan}).paths() {
+		if _, err := os.Lstat(path); err == nil {
+			return refuse("%s exists, and a drill would overwrite and remove it: name another directory, or remove it", path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // mirrors refuses what the engine would refuse (InterSystems manual, ^DBREST,
@@ -218,7 +242,7 @@ func judgeDefine(a *answer, dbs []RestoredDatabase) error {
 		return err
 	}
 	for i, v := range values {
-		if v[0] != "1" || len(v) < 2 {
+		if v[0] != "1" || len(v) < 2 || v[1] == "" {
 			return &AnswerError{What: "Config.Databases.Create of " + dbs[i].Name, Answer: printable(strings.Join(v, "|"))}
 		}
 		if dir := slashed(strings.Join(v[1:], "|")); dir != dbs[i].To {

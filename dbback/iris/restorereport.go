@@ -14,8 +14,11 @@ func (r *RestoreReport) Markdown() string {
 	line("# Restore of %s\n", r.Set)
 	line("Through the instance %s, from %s to %s.\n", r.Instance, stamp(r.Began), stamp(r.Ended))
 	switch {
-	case r.Damage != "":
-		line("**DAMAGE WAS FOUND:** %s\n", r.Damage)
+	case len(r.Damage) > 0:
+		line("**THE INTEGRITY CHECK DOES NOT FIND IT SOUND.**\n")
+		for _, f := range r.Damage {
+			line("%s: %s\n\n```\n%s\n```\n", f.Directory, f.Status, f.Said)
+		}
 	case r.Clean:
 		line("The integrity check found nothing. This proves that the set can be restored, and that its databases were sound when they were backed up.\n")
 	default:

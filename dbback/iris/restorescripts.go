@@ -53,12 +53,13 @@ func mountStatements(dirs []string) (out []string) {
 }
 
 // defineStatements add databases to the configuration (Config.Databases.Create,
-// as public scripts call it); one that is there already is left as it is.
+// as public scripts call it); one that is there already is left as it is: Get then
+// gives its directory (InterSystems class reference).
 func defineStatements(dbs []RestoredDatabase) (out []string) {
 	for i, db := range dbs {
-		out = append(out, trapped("DEF", fmt.Sprintf(`kill p set p("Directory")=%s,sc=1 `, quote(db.To))+fmt.Sprintf(
-			`if '##class(Config.Databases).Exists(%[1]s) { set sc=##class(Config.Databases).Create(%[1]s,.p) } `, quote(db.Name))+
-			fmt.Sprintf(`kill q do ##class(Config.Databases).Get(%s,.q) write !,"@@DEF|%d|",$system.Status.IsOK(sc),"|",$get(q("Directory")),!`, quote(db.Name), i)))
+		out = append(out, trapped("DEF", fmt.Sprintf(`kill p,q set p("Directory")=%s,sc=1 do ##class(Config.Databases).Get(%s,.q) `, quote(db.To), quote(db.Name))+
+			fmt.Sprintf(`if $get(q("Directory"))="" { set sc=##class(Config.Databases).Create(%[1]s,.p) kill q do ##class(Config.Databases).Get(%[1]s,.q) } `, quote(db.Name))+
+			fmt.Sprintf(`write !,"@@DEF|%d|",$system.Status.IsOK(sc),"|",$get(q("Directory")),!`, i)))
 	}
 	return out
 }
@@ -105,7 +106,9 @@ func (p *RestorePlan) journalStatements() []string {
 		set("FirstFile", j.first)
 	} else {
 		set("FirstFile", dir+j.first)
-		set("JournalLog", dir+journalLogName)
+		if j.log != nil {
+			set("JournalLog", dir+journalLogName)
+		}
 	}
 	switch {
 	case j.last == "":

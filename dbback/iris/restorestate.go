@@ -25,19 +25,33 @@ type restoreState struct {
 	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
 	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
 	Time      time.Time `json:"time"`
+	SoFar     soFar     `json:"so_far"`
+}
 
-	Report *RestoreReport `json:"report,omitempty"` // as far as it came
+// soFar is what the report of a restore has of the runs before.
+type soFar struct {
+	Began        time.Time  `json:"began"`
+	Steps        []DoneStep `json:"steps"`
+	Bytes        int64      `json:"bytes"`
+	WrittenBytes int64      `json:"written_bytes"`
+	LastJournal  string     `json:"last_journal"`
+	Reached      time.Time  `json:"reached"`
 	// Of the steps but "look", which each run takes and judges anew.
-	Warnings []string `json:"warnings,omitempty"`
-	Notes    []string `json:"notes,omitempty"`
+	Warnings []string `json:"warnings"`
+	Notes    []string `json:"notes"`
 }
 
 func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "state.json") }
 
+// key tells this restore from others that have the same work directory.
+func (r *restoration) key() string {
+	p := r.plan
+	return shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill))
+}
+
 // load reads the state of a run before this one.
 func (r *restoration) load() error {
-	p := r.plan
-	key := shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill))
+	key := r.key()
 	r.state = restoreState{Key: key}
 	b, err := os.ReadFile(r.stateFile())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,8 +60,11 @@ func (r *restoration) load() error {
 	if err != nil {
 		return err
 	}
-	var s restoreState
-	if json.Unmarshal(b, &s) != nil || s.Key != key || r.opts.Anew {
+	s, ok := parseState(b)
+	if !ok || s.Key != key {
+		return nil // torn, or of another restore: as good as none
+	}
+	if r.begun = s.Step != ""; r.opts.Anew {
 		return nil
 	}
 	r.state, r.resumed = s, s.Next
@@ -63,13 +80,15 @@ func (r *restoration) load() error {
 // takeUp makes what the runs before this one did part of its report and of its
 // transcript: what is kept in the set is of the restore as a whole.
 func (r *restoration) takeUp() error {
-	if old := r.state.Report; old != nil {
-		now := r.report
-		now.Began, now.Steps, now.Bytes, now.WrittenBytes = old.Began, old.Steps, old.Bytes, old.WrittenBytes
-		now.LastJournal, now.Reached = old.LastJournal, old.Reached
-		now.Warnings = slices.Concat(r.state.Warnings, now.Warnings)
-		now.Notes = slices.Concat(r.state.Notes, now.Notes)
+	report, was := r.report, &r.state.SoFar
+	if !was.Began.IsZero() {
+		report.Began = was.Began
 	}
+	report.Steps = was.Steps
+	report.Bytes, report.WrittenBytes = was.Bytes, was.WrittenBytes
+	report.LastJournal, report.Reached = was.LastJournal, was.Reached
+	report.Warnings = slices.Concat(was.Warnings, report.Warnings)
+	report.Notes = slices.Concat(was.Notes, report.Notes)
 	text, err := os.ReadFile(filepath.Join(r.plan.Work, transcriptName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -81,9 +100,18 @@ func (r *restoration) takeUp() error {
 	return err
 }
 
+func parseState(b []byte) (s restoreState, ok bool) {
+	err := json.Unmarshal(b, &s)
+	return s, err == nil
+}
+
 // save keeps the state, durably.
 func (r *restoration) save() error {
-	r.state.Time, r.state.Report = time.Now(), r.report
+	r.state.Time = time.Now()
+	report, so := r.report, &r.state.SoFar
+	so.Began, so.Steps = report.Began, report.Steps
+	so.Bytes, so.WrittenBytes = report.Bytes, report.WrittenBytes
+	so.LastJournal, so.Reached = report.LastJournal, report.Reached
 	b, err := json.MarshalIndent(r.state, "", "  ")
 	if err != nil {
 		return err
@@ -128,7 +156,6 @@ func (r *restoration) ownDir(dir string) error {
 	if err := os.Mkdir(dir, 0o770); err != nil {
 		return err
 	}
-	r.made = append(r.made, dir)
 	_ = os.Lchown(dir, r.plan.opts.owner.UID, r.plan.opts.owner.GID) // only root may; anybody else is the owner
 	return os.Chmod(dir, 0o770)
 }
@@ -163,7 +190,7 @@ func (r *restoration) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	keep(&r.report.Notes, r.opts.Log, text)
 	if r.looked {
-		keep(&r.state.Notes, nil, text)
+		keep(&r.state.SoFar.Notes, nil, text)
 	}
 }
 
@@ -172,7 +199,7 @@ func (r *restoration) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	keep(&r.report.Warnings, r.opts.Log, text)
 	if r.looked {
-		keep(&r.state.Warnings, nil, text)
+		keep(&r.state.SoFar.Warnings, nil, text)
 	}
 }
 

@@ -57,8 +57,13 @@ func (p *RestorePlan) makeSteps() []restoreStep {
 	var steps []restoreStep
 	switch p.Way {
 	case WayEverything:
-		steps = []restoreStep{look, {restWIJ, []act{&wijAct{p}}, restWIJ}, prepare,
-			{restCopy, append([]act{&againAct{p.dismount()}}, copies...), restCopy}, apply}
+		steps = []restoreStep{
+			look,
+			{restWIJ, []act{&wijAct{p}}, restWIJ},
+			prepare,
+			{restCopy, append([]act{&againAct{p.dismount()}}, copies...), restCopy},
+			apply,
+		}
 	default:
 		steps = []restoreStep{look, prepare, {restDismount, []act{p.dismount()}, restDismount}, {restCopy, copies, restDismount}}
 		if p.opts.Define {

@@ -15,7 +15,7 @@ func (p *RestorePlan) RunBook(lang string) string {
 	b := &book{lang: lang, p: p}
 	b.head()
 	b.way(2)
-	b.after()
+	b.after([]*RestorePlan{p})
 	return b.String()
 }
 
@@ -46,7 +46,7 @@ func SetBook(info *catalog.SetInfo, lang, setDir string) string {
 		b.p = p
 		b.way(2)
 	}
-	b.after()
+	b.after(plans)
 	return b.String()
 }
 
@@ -145,6 +145,9 @@ func (b *book) way(level int) {
 	default:
 		b.say("why."+string(p.Way), shellWord(p.Set.SetName().String()))
 	}
+	if i := slices.IndexFunc(p.Set.Method.Databases, isSystem); i >= 0 && p.Way == WayDatabases {
+		b.say("system", p.Set.Method.Databases[i].Name, shellWord(p.Set.SetName().String()))
+	}
 	b.line("%s\n|---|---|---|---|", say(b.lang, "table"))
 	for i, db := range p.Databases {
 		b.line("| %d | %s | `%s` | `%s` |", i, cell(db.Name), cell(db.Directory), cell(db.To))
@@ -163,7 +166,7 @@ func (b *book) way(level int) {
 		if _, ok := texts["expect."+step.name]; ok {
 			b.line("%s%s\n", say(b.lang, "expect"), say(b.lang, "expect."+step.name))
 		}
-		b.line("%s%s.\n", say(b.lang, "otherwise"), say(b.lang, "state."+step.name))
+		b.line("%s%s%s\n", say(b.lang, "otherwise"), say(b.lang, "state."+step.name), say(b.lang, "stop.mark"))
 	}
 }
 
@@ -177,14 +180,16 @@ func (b *book) reach() {
 	if j.last != "" {
 		last, to = j.last, stamp(j.reaches)
 	}
-	b.line("%s: %s; %s: %s; %s: %s\n", say(b.lang, "fact.first"), j.first, say(b.lang, "fact.last"), last, say(b.lang, "fact.reaches"), to)
+	for _, f := range [][2]string{{"first", j.first}, {"last", last}, {"reaches", to}} {
+		b.line("* %s: %s", say(b.lang, "fact."+f[0]), f[1])
+	}
+	b.line("")
 	if text := b.p.gapText(b.lang); text != "" {
 		b.line("%s\n", text)
 	}
-	if b.p.opts.Until.IsZero() {
-		return
+	if text := b.p.UntilText(b.lang); text != "" {
+		b.line("%s\n", text)
 	}
-	b.line("%s", b.p.UntilText(b.lang))
 }
 
 // UntilText says which boundary of journal files is the nearest to the time that
@@ -196,15 +201,22 @@ func (p *RestorePlan) UntilText(lang string) string {
 	}
 	s := say(lang, "until", stamp(p.opts.Until), j.last, stamp(j.reaches))
 	if j.next != nil {
-		s += " " + say(lang, "until.next", j.next.name, stamp(j.next.wrote))
+		s += say(lang, "until.next", j.next.name, stamp(j.next.wrote))
 	}
 	return s
 }
 
-func (b *book) after() {
+// after says what is to be done when the databases are back, by one of the plans.
+func (b *book) after(plans []*RestorePlan) {
 	b.line("## %s\n", say(b.lang, "after"))
 	b.say("after.text")
+	if !slices.ContainsFunc(plans, func(p *RestorePlan) bool { return p.Way == WayEverything }) {
+		return
+	}
 	b.say("after.wij")
+	if slices.ContainsFunc(b.p.Set.Method.Databases, func(db catalog.Database) bool { return db.Mirror != "" }) {
+		b.say("after.mirror")
+	}
 }
 
 // shell adds commands for a shell.
@@ -238,23 +250,35 @@ func (b *book) file(path, content string) {
 }
 
 // newDir returns the command that makes a directory which the instance can write
-// to.
+// to: it makes a lock file there when it mounts a database.
 func (b *book) newDir(dir string) string {
-	return "install -d -m 770 " + b.work(strings.TrimSuffix(dir, "/"))
+	user, group := b.owner()
+	return fmt.Sprintf("install -d -m 770 -o %s -g %s %s", user, group, b.work(strings.TrimSuffix(dir, "/")))
 }
 
 // own returns the command that gives a file to the instance.
 func (b *book) own(path string) string {
+	user, group := b.owner()
+	return fmt.Sprintf("chown -R %s:%s %s", user, group, b.work(path))
+}
+
+// share returns the command that lets the instance read and write in the work
+// directory, whatever the umask.
+func (b *book) share() string { return "chmod -R ug+rwX " + b.work(b.p.Work) }
+
+// owner returns who the instance's files belong to, as words for the shell: names
+// of the installation, or else the numbers of a database.
+func (b *book) owner() (user, group string) {
 	facts := b.p.Set.Method.Facts
 	for _, product := range []string{"iris", "cache"} {
 		if user, group := facts["installation "+product+" user"], facts["installation "+product+" group"]; user != "" && group != "" {
-			return fmt.Sprintf("chown -R %s:%s %s", shellWord(user), shellWord(group), b.work(path))
+			return shellWord(user), shellWord(group)
 		}
 	}
 	if i := slices.IndexFunc(b.p.Set.Files, func(f catalog.FileInfo) bool { return f.Section == catalog.SectionDatabases }); i >= 0 {
-		return fmt.Sprintf("chown -R %d:%d %s", b.p.Set.Files[i].UID, b.p.Set.Files[i].GID, b.work(path))
+		return fmt.Sprint(b.p.Set.Files[i].UID), fmt.Sprint(b.p.Set.Files[i].GID)
 	}
-	return "chown -R OWNER:GROUP " + b.work(path)
+	return "OWNER", "GROUP"
 }
 
 // setDir returns where the set is in a mount.
@@ -274,7 +298,7 @@ func (p *RestorePlan) Command() string {
 	default:
 		for _, db := range p.Databases {
 			words = append(words, "--database", shellWord(db.Name))
-			if db.redirected && p.opts.To == "" {
+			if db.redirected && (p.opts.To == "" || db.To != slashed(filepath.Join(p.opts.To, db.Directory))) {
 				words = append(words, "--redirect", shellWord(db.Name+"="+db.To))
 			}
 		}
@@ -299,8 +323,8 @@ func (p *RestorePlan) Command() string {
 func (p *RestorePlan) Statements() (out []string) {
 	for _, step := range p.steps {
 		for _, a := range step.acts {
-			if t, ok := a.(*terminalAct); ok {
-				out = append(out, t.statements...)
+			if t, ok := a.(telling); ok {
+				out = append(out, t.tells()...)
 			}
 		}
 	}

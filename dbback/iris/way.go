@@ -91,8 +91,8 @@ func PlanRestore(info *catalog.SetInfo, opts RestoreOptions) (*RestorePlan, erro
 	if info.State != catalog.StateComplete {
 		return nil, refuse("the set %s is %s: what it lacks may be what the databases need; \"datfs show\" says what that is", info.SetName(), info.State)
 	}
-	if len(info.Method.Incrementals) == 0 {
-		return nil, refuse("the set %s has no incremental: its copies alone are damaged databases", info.SetName())
+	if err := checkIncremental(info); err != nil {
+		return nil, err
 	}
 	p := &RestorePlan{Set: info, Way: WayDatabases, Instance: opts.Instance, opts: opts}
 	switch {
@@ -115,6 +115,14 @@ func PlanRestore(info *catalog.SetInfo, opts RestoreOptions) (*RestorePlan, erro
 			p.Instance = "SECOND"
 		}
 	}
+	switch {
+	case opts.Drill && p.Way != WayElsewhere:
+		return nil, errors.New("a drill removes what it restored: it needs a directory of its own")
+	case p.Way == WayEverything && !filepath.IsAbs(p.manager()):
+		return nil, refuse("the set %s does not say where the manager directory of its instance is: its WIJ, which must not be left there, cannot be found", info.SetName())
+	case opts.WorkDir != "" && !filepath.IsAbs(opts.WorkDir):
+		return nil, fmt.Errorf("the work directory %s is not an absolute path", opts.WorkDir)
+	}
 	if err := p.choose(); err != nil {
 		return nil, err
 	}
@@ -126,7 +134,28 @@ func PlanRestore(info *catalog.SetInfo, opts RestoreOptions) (*RestorePlan, erro
 		return nil, fmt.Errorf("the work directory %q has a character that ^DBREST cannot take; name another one", p.Work)
 	}
 	p.steps = p.makeSteps()
+	for _, s := range p.Statements() {
+		if hasControl(s) {
+			return nil, refuse("a name in the set %s has a control character: %q", info.SetName(), s)
+		}
+	}
 	return p, nil
+}
+
+// checkIncremental refuses a set that has not the one incremental which the steps
+// apply.
+func checkIncremental(info *catalog.SetInfo) error {
+	names := info.Method.Incrementals
+	if len(names) == 0 {
+		return refuse("the set %s has no incremental: its copies alone are damaged databases", info.SetName())
+	}
+	if len(names) > 1 {
+		return refuse("the set %s has %d incrementals: this datfs applies one only", info.SetName(), len(names))
+	}
+	if !slices.ContainsFunc(info.Files, func(f catalog.FileInfo) bool { return f.Section == catalog.SectionIncremental && f.Path == names[0] }) {
+		return fmt.Errorf("the set %s does not have its incremental %s: %w", info.SetName(), names[0], catalog.ErrNotFound)
+	}
+	return nil
 }
 
 const engineName = "iris"
@@ -148,8 +177,10 @@ func (p *RestorePlan) choose() error {
 			continue
 		}
 		r := RestoredDatabase{Database: db, To: db.Directory}
-		switch to, ok := p.redirection(db, used); {
-		case ok:
+		switch to, n := p.redirection(db, used); {
+		case n > 1:
+			return fmt.Errorf("%s is redirected more than once", db.Name)
+		case n == 1:
 			r.To, r.redirected = slashed(to), true
 		case p.Way == WayElsewhere && p.opts.To != "":
 			r.To, r.redirected = slashed(filepath.Join(p.opts.To, db.Directory)), true
@@ -184,14 +215,16 @@ func named(list []string, db catalog.Database, used map[string]bool) (found bool
 	return found
 }
 
-func (p *RestorePlan) redirection(db catalog.Database, used map[string]bool) (string, bool) {
+// redirection returns where a database is redirected to, and how often it is said.
+func (p *RestorePlan) redirection(db catalog.Database, used map[string]bool) (dir string, n int) {
 	for from, to := range p.opts.Redirect {
 		if strings.EqualFold(from, db.Name) || slashed(from) == db.Directory {
 			used[from] = true
-			return to, true
+			dir = to
+			n++
 		}
 	}
-	return "", false
+	return dir, n
 }
 
 func names(dbs []catalog.Database) string {
@@ -209,6 +242,8 @@ func (p *RestorePlan) check(r *RestoredDatabase) error {
 	case isSystem(r.Database) && p.Way == WayDatabases:
 		return refuse("%s cannot be put back into a running instance. The manual restores it to another directory "+
 			"(--redirect %s=DIR) and puts it in its place when the instance is down", r.Name, r.Name)
+	case len(r.Paths) == 0:
+		return fmt.Errorf("the set does not say which files %s has: %w", r.Name, catalog.ErrNotFound)
 	case !filepath.IsAbs(r.To):
 		return fmt.Errorf("%s is not an absolute path", r.To)
 	case strings.ContainsAny(r.To+r.Directory, ",\"") || hasControl(r.To+r.Directory):

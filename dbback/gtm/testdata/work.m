@@ -49,3 +49,7 @@ check	; mumps -run check^work : no transaction is half there
 	set id="" for  set id=$order(^blog(id)) quit:id=""  if $get(^Alog(id))'=^blog(id) set bad=bad+1 write "writer ",id," in one region only",!
 	write $select(bad:"CHECK FAILED",1:"CHECK OK"),!
 	quit
+hold	; mumps -run hold^work : has the databases open and does nothing, until ^stop
+	set x=$get(^held) set ^held=1
+	for  quit:$data(^stop)  hang .05
+	quit

@@ -1,0 +1,564 @@
+package iris
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"datfs/catalog"
+)
+
+// A restoring is a restore of a test: its options, and what it was told.
+type restoring struct {
+	w      *world
+	repo   *catalog.Repository
+	info   *catalog.SetInfo
+	opts   RunOptions
+	login  func(*Options)
+	plan   *RestorePlan
+	next   string // of Confirm
+	steps  []string
+	logged []string
+}
+
+// run runs it, through a new engine.
+func (r *restoring) run() (*RestoreReport, error) {
+	r.w.t.Helper()
+	r.next, r.steps, r.logged = "", nil, nil
+	opts := r.opts
+	opts.Planned = func(p *RestorePlan) { r.plan = p }
+	opts.Confirm = func(_ *RestorePlan, next string) error { r.next = next; return nil }
+	opts.Step = func(step, what string) {
+		if what == "" || what == "step."+step {
+			r.w.t.Errorf("the step %s is not explained", step)
+		}
+		r.steps = append(r.steps, step)
+	}
+	opts.Log = func(format string, _ ...any) { r.logged = append(r.logged, format) }
+	var change []func(*Options)
+	if r.login != nil {
+		change = append(change, r.login)
+	}
+	e := r.w.engine(change...)
+	e.control = os.Args[0]
+	if opts.Everything {
+		e.opts.Instance = "SECOND"
+		e.opts.Command = []string{os.Args[0], "session", "SECOND"}
+	}
+	return e.Restore(r.w.t.Context(), r.repo, r.info.SetName(), opts)
+}
+
+// state reads what it keeps in its work directory.
+func (r *restoring) state() (s restoreState) {
+	r.w.t.Helper()
+	b, err := os.ReadFile(filepath.Join(r.plan.Work, "state.json"))
+	if err != nil {
+		r.w.t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		r.w.t.Fatal(err)
+	}
+	return s
+}
+
+// checkRestored checks that the database is what the set has, and that nothing is
+// left of the restore.
+func (r *restoring) checkRestored(path string) {
+	r.w.t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil || string(b) != strings.Repeat("user    ", 4096) {
+		r.w.t.Errorf("%s is not restored: %.30q, %v", path, b, err)
+	}
+	if _, err := os.Stat(r.plan.Work); !errors.Is(err, fs.ErrNotExist) {
+		r.w.t.Errorf("%s is left: %v", r.plan.Work, err)
+	}
+}
+
+func newRestoring(t *testing.T, opts RestoreOptions) *restoring {
+	t.Helper()
+	w, repo, info := backedUp(t)
+	r := &restoring{w: w, repo: repo, info: info, opts: RunOptions{RestoreOptions: opts}}
+	if opts.Everything {
+		r.opts.Target = "IRIS"
+		w.write("status", "down, last used Sun Nov 22 03:00:00 2026")
+		w.write("second/mgr/.keep", "")
+		w.Manager = w.at("second/mgr/")
+		os.Remove(w.at("mgr/user/iris.lck"))
+	}
+	return r
+}
+
+// failures make a step of a restore fail. The undoing comes back from it.
+func failures(r *restoring) map[string]func() func() {
+	say := func(marker, text string) func() func() {
+		return func() func() {
+			r.w.Say[marker] = text
+			return func() { delete(r.w.Say, marker) }
+		}
+	}
+	bad := func(start int) func() func() {
+		return func() func() {
+			r.w.BadStart = start
+			return func() { r.w.BadStart = 0 }
+		}
+	}
+	inUse := func() func() {
+		_, end := opener(r.w.t, r.w.at("mgr/user/IRIS.DAT"))
+		return end
+	}
+	return map[string]func() func(){
+		restPrepare: func() func() { // a file is where a directory must be
+			path := filepath.Join(r.plan.Work, "journals")
+			if err := errors.Join(os.MkdirAll(r.plan.Work, 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+				r.w.t.Fatal(err)
+			}
+			return func() { os.Remove(path) }
+		},
+		restDismount:  say("DM", "@@DM|0|0"),
+		restCopy:      inUse,
+		restMount:     say("MT", "@@MT|0|0"),
+		restApply:     say("REST", "half of it\n@@REST|-3"),
+		restJournals:  say("JRUN", "@@JRUN|0|ERROR: a journal file"),
+		restIntegrity: say("INT", "@@INT|0|0|ERROR: a block\n@@INT|1|0|ERROR: a block"),
+		restRelease:   say("DM", "@@DM|0|0\n@@DM|1|0"),
+		restStart: func() func() {
+			r.w.write("status", "down, by hand")
+			return func() { // an operator did it
+				r.w.write("status", "running, since then")
+				r.w.write("mgr/iris.lck", "lock")
+				r.w.write("mgr/user/iris.lck", "lock")
+			}
+		},
+		restValidate: bad(1),
+		restNormal:   bad(2),
+		restWIJ: func() func() {
+			r.w.write("mgr/startup.last", "wijlast="+r.w.at("iris.cpf")+"/\n")
+			return func() { r.w.write("mgr/startup.last", "wijlast=\n") }
+		},
+	}
+}
+
+// A restore that failed in a step goes on, repeated, with the step that the plan
+// says, and with no other; and says in which state the databases are.
+func TestRestore_GoesOn(t *testing.T) {
+	databases := RestoreOptions{Databases: []string{"USER"}}
+	everything := RestoreOptions{Everything: true}
+	const journals = "JNEW JSET JLAST JROLL JLOC JSEL JCHK JRUN"
+	const elsewhere = "JNEW JSET JROLL JLOC JSEL JCHK JRUN" // with a last file
+	const checks = "INT DISP"
+	const checks2 = "INT DISP INT DISP"
+	tests := []struct {
+		step   string
+		opts   RestoreOptions
+		first  string // what the first run tells before it fails
+		second string // and the second one
+	}{
+		{restPrepare, databases, "", "DM MT REST " + journals + " " + checks},
+		{restDismount, databases, "DM", "DM MT REST " + journals + " " + checks},
+		{restCopy, databases, "DM", "DM MT REST " + journals + " " + checks},
+		{restMount, databases, "DM MT", "DM MT REST " + journals + " " + checks},
+		{restApply, databases, "DM MT REST", "DM MT REST " + journals + " " + checks},
+		{restJournals, databases, "DM MT REST " + journals, "MT " + journals + " " + checks},
+		{restIntegrity, databases, "DM MT REST " + journals + " " + checks, "MT " + checks},
+
+		{restWIJ, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
+		{restPrepare, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
+		{restCopy, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
+		{restApply, everything, "REST", "DM REST " + elsewhere + " " + checks2 + " DM start stop start"},
+		{restJournals, everything, "REST " + elsewhere, "MT " + elsewhere + " " + checks2 + " DM start stop start"},
+		{restIntegrity, everything, "REST " + elsewhere + " " + checks2, "MT " + checks2 + " DM start stop start"},
+		{restRelease, everything, "REST " + elsewhere + " " + checks2 + " DM", "DM start stop start"},
+		{restStart, everything, "REST " + elsewhere + " " + checks2 + " DM start", "stop start"},
+		{restValidate, everything, "REST " + elsewhere + " " + checks2 + " DM start", "stop start"},
+		{restNormal, everything, "REST " + elsewhere + " " + checks2 + " DM start stop start", "stop start"},
+	}
+	for _, tt := range tests {
+		name := tt.step
+		if tt.opts.Everything {
+			name += " of everything"
+		}
+		t.Run(name, func(t *testing.T) {
+			r := newRestoring(t, tt.opts)
+			opts := r.opts
+			r.opts.LookOnly = true
+			if _, err := r.run(); err != nil {
+				t.Fatal(err)
+			}
+			r.opts = opts
+			if told := r.w.told(); told != "" {
+				t.Errorf("a look tells %q", told)
+			}
+			if _, err := os.Stat(r.plan.Work); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a look leaves %s", r.plan.Work)
+			}
+			undo := failures(r)[tt.step]()
+			began := time.Now()
+			report, err := r.run()
+			failed, ok := errors.AsType[*RestoreError](err)
+			if !ok {
+				t.Fatalf("error %v", err)
+			}
+			at := slices.IndexFunc(r.plan.steps, func(s restoreStep) bool { return s.name == tt.step })
+			step := r.plan.steps[at]
+			if failed.Step != tt.step || failed.Again != step.again || failed.State != english("state."+tt.step) || failed.Work != r.plan.Work || failed.Set != r.info.SetName().String() {
+				t.Errorf("error %+v", failed)
+			}
+			if told := r.w.told(); told != tt.first {
+				t.Errorf("the first run tells\n%s\nwant\n%s", told, tt.first)
+			}
+			if len(report.Steps) != at || report.Clean || report.Ended.Before(began) {
+				t.Errorf("report of the first run: %+v", report)
+			}
+			s := r.state()
+			if s.Step != tt.step || s.Next != step.again || s.Applied != (tt.step == restApply || at > slices.IndexFunc(r.plan.steps, func(s restoreStep) bool { return s.name == restApply })) || s.Time.Before(began.Add(-time.Second)) {
+				t.Errorf("state %+v", s)
+			}
+			if got := strings.Join(s.Done, " "); got != strings.Join(r.steps[:at], " ") {
+				t.Errorf("done: %s", got)
+			}
+			said, err := os.ReadFile(filepath.Join(r.plan.Work, "transcript.txt"))
+			if err != nil || string(said) != report.Transcript || !strings.Contains(report.Transcript, "@@READY|IRIS") {
+				t.Errorf("transcript.txt is not what was said: %d bytes, %v", len(said), err)
+			}
+			if info, err := os.Stat(filepath.Join(r.plan.Work, "state.json")); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("state.json: %v, %v", info, err)
+			}
+
+			undo()
+			report, err = r.run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told := r.w.told(); told != tt.second {
+				t.Errorf("the second run tells\n%s\nwant\n%s", told, tt.second)
+			}
+			if r.next != step.again || r.steps[0] != restLook || r.steps[1] != step.again {
+				t.Errorf("it asks to go on with %s, and takes %q", r.next, r.steps)
+			}
+			if !slices.ContainsFunc(r.logged, func(s string) bool { return strings.HasPrefix(s, "a run before this one ended") }) {
+				t.Errorf("it does not say that it goes on: %q", r.logged)
+			}
+			if !report.Clean || report.LastJournal == "" || report.Reached.IsZero() || report.Bytes == 0 {
+				t.Errorf("report of the second run: %+v", report)
+			}
+			r.checkRestored(r.w.at("mgr/user/IRIS.DAT"))
+		})
+	}
+}
+
+// A failed look says in which state the run before left the databases.
+func TestRestore_LookFails(t *testing.T) {
+	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}})
+	r.w.Say["ST"], r.w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1"
+	_, err := r.run()
+	failed, ok := errors.AsType[*RestoreError](err)
+	if !ok || failed.Step != restLook || failed.State != english("state.look") || failed.Work != "" || !errors.Is(err, ErrNoRestore) || r.next != "" {
+		t.Errorf("a look that fails: %+v, asked for %q", failed, r.next)
+	}
+	delete(r.w.Say, "ST")
+	r.w.Say["REST"] = "@@REST|-1"
+	if _, err = r.run(); err == nil {
+		t.Fatal("no error")
+	}
+	r.w.Say["ST"] = "@@ST|0|1|0|1|0|8192"
+	_, err = r.run()
+	failed, ok = errors.AsType[*RestoreError](err)
+	if !ok || failed.Step != restLook || failed.State != english("state.apply") {
+		t.Errorf("a look that fails after a run: %+v", failed)
+	}
+	if s := r.state(); s.Step != restApply || s.Next != restDismount {
+		t.Errorf("it changed the state: %+v", s)
+	}
+}
+
+// What begins again from the start: another restore in the same work directory, one
+// with Anew, and one whose state cannot be read.
+func TestRestore_BeginsAgain(t *testing.T) {
+	all := "DM MT REST JNEW JSET JLAST JROLL JLOC JSEL JCHK JRUN INT DISP"
+	noJournals := "DM MT REST INT DISP"
+	for _, tt := range []struct {
+		name   string
+		change func(r *restoring)
+		told   string
+	}{
+		{"anew", func(r *restoring) { r.opts.Anew = true }, all},
+		{"without journals", func(r *restoring) { r.opts.NoJournals = true }, noJournals},
+		{"until another time", func(r *restoring) { r.opts.Until = time.Now().Add(time.Hour) }, strings.Replace(all, " JLAST", "", 1)},
+		{"a torn state", func(r *restoring) { r.spoil(func(b []byte) []byte { return b[:len(b)/2] }) }, all},
+		{"an empty state", func(r *restoring) { r.spoil(func([]byte) []byte { return nil }) }, all},
+		{"a state of another form", func(r *restoring) { r.spoil(func([]byte) []byte { return []byte(`[1]`) }) }, all},
+		{"an unknown step", func(r *restoring) {
+			r.spoil(func(b []byte) []byte {
+				return []byte(strings.ReplaceAll(string(b), `"`+restIntegrity+`"`, `"other"`))
+			})
+		}, all},
+		{"no state", func(r *restoring) { os.Remove(filepath.Join(r.plan.Work, "state.json")) }, all},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}})
+			r.w.Say["INT"] = "@@INT|0|0|ERROR"
+			if report, err := r.run(); err == nil || len(report.Damage) != 1 || report.Damage[0].Status != "ERROR" {
+				t.Fatalf("%v, %+v", err, report)
+			}
+			delete(r.w.Say, "INT")
+			r.w.told()
+			tt.change(r)
+			report, err := r.run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told := r.w.told(); told != tt.told {
+				t.Errorf("it tells\n%s\nwant\n%s", told, tt.told)
+			}
+			if report.Damage != nil || !report.Clean {
+				t.Errorf("report %+v", report)
+			}
+			r.checkRestored(r.w.at("mgr/user/IRIS.DAT"))
+		})
+	}
+}
+
+func (r *restoring) spoil(change func([]byte) []byte) {
+	r.w.t.Helper()
+	path := filepath.Join(r.plan.Work, "state.json")
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, change(b), 0o600)
+	}
+	if err != nil {
+		r.w.t.Fatal(err)
+	}
+}
+
+// Whatever is in state.json: a restore begins with a step that there is, or from
+// the start.
+func FuzzLoadState(f *testing.F) {
+	f.Add([]byte(`{"key":"KEY","step":"apply","next":"dismount","done":["look"],"so_far":{"bytes":-1}}`))
+	f.Add([]byte(`{"key":"KEY","next":"integrity","emergency":["a","b","c"]}`))
+	f.Add([]byte(`{"key":"other"}`))
+	f.Add([]byte(`null`))
+	dir := f.TempDir()
+	p, err := PlanRestore(madeSet(), RestoreOptions{Databases: []string{"USER"}, WorkDir: dir})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := os.MkdirAll(p.Work, 0o700); err != nil {
+		f.Fatal(err)
+	}
+	key := (&restoration{plan: p, opts: RunOptions{RestoreOptions: p.opts}}).key()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := &restoration{plan: p, opts: RunOptions{RestoreOptions: p.opts, Log: func(string, ...any) {}}, report: &RestoreReport{}}
+		b = []byte(strings.ReplaceAll(string(b), "KEY", key))
+		if err := os.WriteFile(r.stateFile(), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.load(); err != nil {
+			t.Fatal(err)
+		}
+		if r.state.Key != key {
+			t.Errorf("state of another restore: %+v", r.state)
+		}
+		if !json.Valid(b) && (r.state.Step != "" || r.state.Next != "" || r.begun) {
+			t.Errorf("a torn state is used: %+v", r.state)
+		}
+		before := r.state
+		if err := r.save(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.load(); err != nil || r.state.Next != before.Next || !slices.Equal(r.state.Done, before.Done) || r.state.Applied != before.Applied {
+			t.Errorf("%+v became %+v, %v", before, r.state, err)
+		}
+	})
+}
+
+// Somebody who does not agree ends it before anything is changed.
+func TestRestore_NotConfirmed(t *testing.T) {
+	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}})
+	no := errors.New("no")
+	e := r.w.engine()
+	_, err := e.Restore(t.Context(), r.repo, r.info.SetName(), RunOptions{
+		RestoreOptions: r.opts.RestoreOptions, Confirm: func(*RestorePlan, string) error { return no },
+	})
+	if !errors.Is(err, no) || r.w.told() != "" {
+		t.Errorf("error %v", err)
+	}
+	if b, _ := os.ReadFile(r.w.at("mgr/user/IRIS.DAT")); !strings.HasPrefix(string(b), "broken") {
+		t.Error("the database was written to")
+	}
+}
+
+// The state that was left by a set of another instance, or another host, is refused
+// before anything is told.
+func TestRestore_Refused(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		opts   RestoreOptions
+		change func(w *world)
+		want   string
+	}{
+		{"another instance", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.write("other/x", ""); w.Manager = w.at("other/") }, "to restore it here say where its databases go, with --to or --redirect"},
+		{"an instance that is up", RestoreOptions{Everything: true}, func(w *world) { w.write("status", "running, since now") }, "IRIS is running, since now: it must be down, and must not be started before its databases are restored"},
+		{"an instance that is starting", RestoreOptions{Everything: true}, func(w *world) { w.write("status", "sign-on inhibited: starting") }, "IRIS is sign-on inhibited: starting: it must be down"},
+		{"an instance that is not known", RestoreOptions{Everything: true}, func(w *world) { w.Qlist = "" }, "qlist does not know an instance IRIS"},
+		{"the instance itself as the second one", RestoreOptions{Everything: true}, func(w *world) { w.Manager = w.at("mgr/") }, "it is no second instance"},
+		{"its own manager directory", RestoreOptions{Redirect: map[string]string{"IRISSYS": "OTHER"}}, func(w *world) { w.write("other/x", ""); w.Manager = w.at("other/") }, "another system's IRISSYS must never be put there"},
+		{"mirrored on the primary", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.Say["ST"], w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1" }, "is an active mirrored database and this is the primary"},
+		{"not in %SYS", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.Namespace = "USER" }, `the session is in the namespace "USER"`},
+		{"no manager directory", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.Say["MGR"] = "@@MGR|relative" }, `the manager directory "relative" is not the path of a directory`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRestoring(t, tt.opts)
+			if to := r.opts.Redirect["IRISSYS"]; to != "" {
+				r.opts.Redirect = map[string]string{"IRISSYS": r.w.at("other")}
+			}
+			tt.change(r.w)
+			_, err := r.run()
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v\nwant %s", err, tt.want)
+			}
+			if told := r.w.told(); told != "" || r.next != "" {
+				t.Errorf("it tells %s, and asks to begin with %q", told, r.next)
+			}
+		})
+	}
+}
+
+// A WIJ is moved aside, to where startup.last says that it was; one that was moved
+// before stays.
+func TestRestore_WIJ(t *testing.T) {
+	for _, tt := range []struct{ name, last, at string }{
+		{"by default", "wijlast=\n", "mgr"},
+		{"elsewhere", "wijlast=DIR/wij/\n", "wij"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRestoring(t, RestoreOptions{Everything: true})
+			os.Remove(r.w.at("mgr/IRIS.WIJ"))
+			r.w.write("mgr/startup.last", strings.ReplaceAll(tt.last, "DIR", r.w.dir))
+			r.w.write(tt.at+"/IRIS.WIJ", "new")
+			aside := tt.at + "/IRIS.WIJ.datfs-" + r.info.Name
+			r.w.write(aside, "old")
+			report, err := r.run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(r.w.at(tt.at + "/IRIS.WIJ")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the WIJ is still there: %v", err)
+			}
+			if b, err := os.ReadFile(r.w.at(aside)); string(b) != "old" {
+				t.Errorf("the one that was moved before: %q, %v", b, err)
+			}
+			if moved, err := filepath.Glob(r.w.at(aside + "-*")); len(moved) != 1 || !slices.ContainsFunc(report.Notes, func(s string) bool { return strings.Contains(s, " was moved to "+moved[0]) }) {
+				t.Errorf("moved to %q, %v; notes %q", moved, err, report.Notes)
+			}
+		})
+	}
+	r := newRestoring(t, RestoreOptions{Everything: true})
+	os.Remove(r.w.at("mgr/IRIS.WIJ"))
+	report, err := r.run()
+	if err != nil || !slices.Contains(report.Notes, "there is no write image journal in "+r.w.at("mgr")+"/") {
+		t.Errorf("%v, notes %q", err, report.Notes)
+	}
+}
+
+// A start that needs an operator says so, and how it goes on.
+func TestRestore_ByHand(t *testing.T) {
+	r := newRestoring(t, RestoreOptions{Everything: true})
+	r.w.Login = "operator secret"
+	r.login = func(o *Options) { o.User, o.Password = "operator", []byte("secret") }
+	r.w.write("status", "down, by hand")
+	_, err := r.run()
+	byHand, ok := errors.AsType[*ByHandError](err)
+	if !ok || byHand.Target != "IRIS" || byHand.Status != "down, by hand" {
+		t.Fatalf("error %v", err)
+	}
+	if s := r.state(); s.Emergency != [2]string{} {
+		t.Errorf("the user of a start that came to nothing is kept: %q", s.Emergency)
+	}
+	text, err := os.ReadFile(filepath.Join(r.plan.Work, "transcript.txt"))
+	if err != nil || !strings.Contains(string(text), "start IRIS EmergencyId="+scrubbed+"\ndid not come up") || strings.Contains(string(text), "secret") {
+		t.Errorf("transcript, %v:\n%s", err, text)
+	}
+	// Who finished it is not known: the sessions are those of the user that was given.
+	failures(r)[restStart]()()
+	if report, err := r.run(); err != nil || !report.Clean {
+		t.Errorf("after it was started by hand: %v", err)
+	}
+}
+
+func TestDrill(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "drill")
+	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}, To: to, Drill: true})
+	r.opts.Anew = true
+	path := filepath.Join(to, r.w.at("mgr/user/IRIS.DAT"))
+	left := func() (out []string) {
+		filepath.WalkDir(to, func(p string, _ fs.DirEntry, err error) error {
+			if err == nil && p != to {
+				out = append(out, p)
+			}
+			return nil
+		})
+		return out
+	}
+	const drill = "DM MT REST JNEW JSET JROLL JLOC JSEL JRED JCHK JRUN INT DISP DM"
+	report, err := r.run()
+	if told := r.w.told(); err != nil || told != drill || !report.Clean || report.Bytes != 8*4096 {
+		t.Errorf("it tells\n%s\nwant\n%s\nreport %+v, %v", told, drill, report, err)
+	}
+	if got := left(); got != nil {
+		t.Errorf("left are %q", got)
+	}
+	if b, _ := os.ReadFile(r.w.at("mgr/user/IRIS.DAT")); !strings.HasPrefix(string(b), "broken") {
+		t.Error("the original was written to")
+	}
+
+	// Damage is found: it cleans up all the same.
+	r.w.Say["INT"] = "@@INT|0|0|ERROR: block 17"
+	report, err = r.run()
+	if damage, ok := errors.AsType[*DamageError](err); !ok || len(damage.Findings) != 1 || len(report.Damage) != 1 || report.Clean {
+		t.Errorf("damage: %v, %+v", err, report)
+	}
+	if told := r.w.told(); told != drill {
+		t.Errorf("it tells\n%s\nwant\n%s", told, drill)
+	}
+	if _, err := os.Stat(r.plan.Work); left() != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left are %q, and %s: %v", left(), r.plan.Work, err)
+	}
+
+	// What cannot be cleaned up is overwritten by the next one.
+	r.w.Say["DM"] = "@@DM|0|0"
+	if _, err = r.run(); err == nil || !strings.Contains(err.Error(), "cleaning up after the drill: Dismount of ") {
+		t.Errorf("error %v", err)
+	}
+	r.w.write("x", "")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("left"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.w.Say = map[string]string{}
+	if _, err = r.run(); err != nil || left() != nil {
+		t.Errorf("after one that was cut off: %v, left are %q", err, left())
+	}
+
+	// What is somebody else's is not.
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("somebody's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.w.told()
+	if _, err = r.run(); !errors.Is(err, ErrNoRestore) || !strings.Contains(err.Error(), path+" exists, and a drill would overwrite and remove it") || r.w.told() != "" {
+		t.Errorf("error %v", err)
+	}
+	if b, err := os.ReadFile(path); string(b) != "somebody's" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
