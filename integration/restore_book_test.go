@@ -119,6 +119,7 @@ func sameStatements(t *testing.T, book, sent []string) {
 // A run-book has, for each way back, the very statements that the command sends
 // with the same flags.
 func TestRestore_BookIsSent(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, practice.StartOptions{Load: practice.LoadLight})
 	s.backup(t, 0)

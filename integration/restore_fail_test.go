@@ -326,6 +326,7 @@ func TestRestore_Failures(t *testing.T) {
 
 // The failures of a restore to another directory of another instance.
 func TestRestore_FailuresElsewhere(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, practice.StartOptions{Load: practice.LoadLight})
 	s.backup(t, 0, slowly...)

@@ -26,6 +26,14 @@ func sample(t *testing.T, row int) {
 	}
 }
 
+// long skips a test in a short run: others take the same ways through the program.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not in a short run")
+	}
+}
+
 // set returns the name of the newest set.
 func (s *irisSite) set(t *testing.T) string {
 	t.Helper()

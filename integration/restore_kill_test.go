@@ -91,6 +91,7 @@ func TestRestore_Kill(t *testing.T) {
 
 // The same of a restore of everything: in the steps that are its own.
 func TestRestore_KillEverything(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, practice.StartOptions{Load: practice.LoadLight})
 	s.backup(t, 0, slowly...)
