@@ -174,7 +174,13 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 		return printRestorePlan(c, plan)
 	}
 	if err == nil || len(report.Damage) > 0 {
-		err = errors.Join(err, keepReport(repo, plan.Set, "restore", report))
+		// The databases are restored all the same, from a repository too that cannot
+		// be written to.
+		if kept := keepReport(repo, plan.Set, "restore", report); kept != nil && err == nil {
+			report.Warnings = append(report.Warnings, kept.Error())
+		} else {
+			err = errors.Join(err, kept)
+		}
 	}
 	return endRestoreIris(c, name, report, err)
 }

@@ -120,6 +120,23 @@ func (c *againAct) run(ctx context.Context, r *restoration) error {
 	return c.act.run(ctx, r)
 }
 
+// A remountAct mounts the databases if a run before this one ended in the step that
+// it belongs to: an instance that was started anew since does not know those that
+// are not in its configuration.
+type remountAct struct {
+	act  // the mount; not shown, nor told unless it is run
+	step string
+}
+
+func (c *remountAct) show(*book) {}
+
+func (c *remountAct) run(ctx context.Context, r *restoration) error {
+	if r.resumed != c.step {
+		return nil
+	}
+	return c.act.run(ctx, r)
+}
+
 // A removeAct removes lock files that stayed behind: a database beside one of
 // another machine is mounted read-only (seen in the field). The database was
 // dismounted before, and nobody has it open.

@@ -129,27 +129,35 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(status, "running") {
+	switch {
+	case strings.HasPrefix(status, "running"):
 		return nil // by a run before this one, or by hand
+	case !strings.HasPrefix(status, "down"):
+		return &ByHandError{Target: c.p.Target, Status: status}
 	}
 	// A user that exists for this start only. Its password is in an argument, as
 	// the product wants it, and worth nothing after that.
-	r.state.Emergency = [2]string{"datfs" + strings.ToLower(rand.Text()[:8]), rand.Text()[:16]}
+	// A run that was killed here may have started it: its user stays.
+	if r.state.Emergency[0] == "" {
+		r.state.Emergency = [2]string{"datfs" + strings.ToLower(rand.Text()[:8]), rand.Text()[:16]}
+	}
 	if err := r.save(); err != nil {
 		return err
 	}
 	id := r.state.Emergency[0] + "," + r.state.Emergency[1]
-	if err := r.control(ctx, id, "start", c.p.Target, "EmergencyId="+id); err != nil {
-		return err
-	}
+	failed := r.control(ctx, id, "start", c.p.Target, "EmergencyId="+id)
 	if status, err = r.status(ctx, c.p.Target); err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
-	if !strings.HasPrefix(status, "running") {
-		r.state.Emergency = [2]string{} // of a start that came to nothing
-		return &ByHandError{Target: c.p.Target, Status: status}
+	if strings.HasPrefix(status, "running") {
+		return nil
 	}
-	return nil
+	r.state.Emergency = [2]string{} // of a start that came to nothing
+	if failed != nil && strings.HasPrefix(status, "down") {
+		return failed
+	}
+	// With which exit code a start ends that does not come fully up is not documented.
+	return &ByHandError{Target: c.p.Target, Status: status}
 }
 
 // A ByHandError means that an instance which was started without WIJ and journal
@@ -158,7 +166,7 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 type ByHandError struct{ Target, Status string }
 
 func (e *ByHandError) Error() string {
-	return fmt.Sprintf("%s did not come fully up by itself (it is: %s), which is usual after a restore: its databases are restored, the start has to be finished by hand with ^STURECOV, as the run-book says; then go on with this restore", e.Target, e.Status)
+	return fmt.Sprintf("%s did not come fully up by itself (it is: %s), which is usual after a restore: its databases are restored, the start has to be finished by hand with ^STURECOV, as the run-book says; shut it down as that tells, and run this restore again, which starts it", e.Target, e.Status)
 }
 
 // A validateAct looks whether the instance has all its databases mounted for

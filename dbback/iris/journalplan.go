@@ -25,6 +25,7 @@ type journalPlan struct {
 	// databases come. The zero time: to the moment of the restore.
 	reaches time.Time
 	next    *journalSource // the file after the last one, which Until kept out
+	beyond  string         // the first file that is there after a gap, which ends the files
 }
 
 // A journalSource is a journal file, of the repository or where the instance has
@@ -114,6 +115,7 @@ func (p *RestorePlan) addLater() {
 				j.files[end], open = s, false
 			}
 		case open || !follows(last, next):
+			j.beyond = a.Name
 			return
 		default:
 			j.files = append(j.files, s)
@@ -151,11 +153,21 @@ func (p *RestorePlan) limit(least string) error {
 	}
 	if last+1 < len(j.files) {
 		next := j.files[last+1]
-		j.next = &next
+		j.next, j.beyond = &next, ""
 	}
 	j.files = j.files[:last+1]
 	j.last, j.reaches = j.files[last].name, j.files[last].wrote
 	return nil
+}
+
+// gapText says that journal files are missing without which the restore cannot go
+// on to those after them; "" if none are, or the instance may have them itself.
+func (p *RestorePlan) gapText(lang string) string {
+	j := &p.journals
+	if j.none || j.last == "" || j.beyond == "" {
+		return ""
+	}
+	return say(lang, "gap", j.last, j.beyond)
 }
 
 // stamp writes a time for people, in the local zone.
@@ -193,6 +205,12 @@ func (p *RestorePlan) lastPath() string {
 		return dbback.PlainJournal(end.origin)
 	}
 	return p.journalDir() + j.last
+}
+
+// asksForJournals returns whether the restore looks for further journal files of
+// the running instance: those that it has closed before Until.
+func (o *RestoreOptions) asksForJournals() bool {
+	return !o.Until.IsZero() && !o.NoJournals && !o.Everything && o.To == "" && len(o.Redirect) == 0
 }
 
 // localJournals returns the journal files in directories of this machine that an

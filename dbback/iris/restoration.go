@@ -96,6 +96,8 @@ type restoration struct {
 	state   restoreState
 	begun   bool   // a run before this one, of the same restore, came beyond the look
 	version string // of the instance with the sessions
+	resumed string // the step that it went on with; "" if it began anew
+	looked  bool   // the step "look" was taken
 
 	transcript strings.Builder
 }
@@ -169,6 +171,9 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	if err := r.checkSame(); err != nil {
 		return err
 	}
+	if text := p.gapText(English); text != "" {
+		r.warn("%s", text)
+	}
 	return r.load()
 }
 
@@ -190,7 +195,7 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 		if st, err := os.Stat(path); err == nil && st.Size() > 0 {
 			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{Name: journalLogName, Stored: journalLogName, Origin: path})
 		}
-	case !r.opts.Until.IsZero() && r.opts.To == "" && len(r.opts.Redirect) == 0:
+	case r.opts.asksForJournals():
 		a, err := r.session(ctx, r.engine.statement("asking for the journal files", newScript(journalStatement())))
 		if err != nil {
 			return err
@@ -214,6 +219,9 @@ func (r *restoration) meet(ctx context.Context) error {
 	dir := strings.TrimSpace(m.value)
 	if !filepath.IsAbs(dir) || hasControl(dir) {
 		return fmt.Errorf("the manager directory %q is not the path of a directory", printable(dir))
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() { // before anything is made in it
+		return fmt.Errorf("the manager directory %s of the instance is not here: paths must mean the same in its sessions and for datfs", printable(dir))
 	}
 	r.engine.mgr = filepath.Clean(dir)
 	if ready, ok := a.find("READY"); ok {
@@ -244,6 +252,7 @@ func (r *restoration) steps(ctx context.Context) error {
 			return err
 		}
 		r.report.Steps = append(r.report.Steps, DoneStep{step.name, began, time.Now()})
+		r.looked = true
 		if step.name == restLook && r.opts.Confirm != nil && !r.opts.LookOnly {
 			if err := r.opts.Confirm(r.plan, r.plan.steps[max(1, from)].name); err != nil {
 				return err
@@ -299,9 +308,13 @@ func (r *restoration) failed(step restoreStep, err error) error {
 	return errors.Join(e, r.save(), r.keepTranscript())
 }
 
-// keepTranscript adds what was said to the transcript in the work directory.
+// transcriptName is the file in the work directory with what was said.
+const transcriptName = "transcript.txt"
+
+// keepTranscript keeps what was said, in this run and those before it, in the work
+// directory.
 func (r *restoration) keepTranscript() error {
-	f, err := os.OpenFile(filepath.Join(r.plan.Work, "transcript.txt"), os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(filepath.Join(r.plan.Work, transcriptName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -361,20 +374,3 @@ func (r *restoration) transcribe(text string) {
 
 // maxTranscript bounds the transcript, in bytes; one text more may be beyond it.
 const maxTranscript = 2 << 20
-
-// note keeps what is worth knowing of the restore, and tells of it.
-func (r *restoration) note(format string, args ...any) {
-	keep(&r.report.Notes, r.opts.Log, fmt.Sprintf(format, args...))
-}
-
-// warn keeps what is not as it should be.
-func (r *restoration) warn(format string, args ...any) {
-	keep(&r.report.Warnings, r.opts.Log, fmt.Sprintf(format, args...))
-}
-
-func keep(list *[]string, log func(string, ...any), text string) {
-	if !slices.Contains(*list, text) {
-		*list = append(*list, text)
-		log("%s", text)
-	}
-}

@@ -19,7 +19,11 @@ import (
 type lookAct struct{ p *RestorePlan }
 
 func (c *lookAct) tells() []string {
-	return append([]string{managerStatement(), mirrorStatement()}, stateStatements(c.p.dirs())...)
+	statements := []string{managerStatement()}
+	if c.p.opts.asksForJournals() {
+		statements = append(statements, journalStatement())
+	}
+	return append(append(statements, mirrorStatement()), stateStatements(c.p.dirs())...)
 }
 
 func (c *lookAct) show(b *book) {
@@ -108,8 +112,8 @@ func (r *restoration) isDown(ctx context.Context) error {
 	if strings.EqualFold(p.Target, p.Instance) {
 		return refuse("%s cannot restore itself as a whole: a second instance has to apply the incremental and the journals", p.Target)
 	}
-	if r.done(restStart) || r.state.Step == restStart {
-		return nil // it was started by this restore, or by hand as that asked
+	if r.done(restRelease) {
+		return nil // its databases are restored, and it may have been started since, by hand too
 	}
 	line, err := r.qlist(ctx, p.Target)
 	if err != nil {

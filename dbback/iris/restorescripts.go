@@ -37,7 +37,7 @@ func managerStatement() string {
 func dismountStatements(dirs []string) (out []string) {
 	for i, dir := range dirs {
 		out = append(out, trapped("DM", openDB(dir)+fmt.Sprintf(
-			`write !,"@@DM|%d|",$select('$isobject(o):"none",'o.Mounted:1,1:o.Dismount()),!`, i)))
+			`set x=$select('$isobject(o):"none",'o.Mounted:1,1:o.Dismount()) write !,"@@DM|%d|",x,!`, i)))
 	}
 	return append(out, stateStatements(dirs)...)
 }
@@ -47,7 +47,7 @@ func dismountStatements(dirs []string) (out []string) {
 func mountStatements(dirs []string) (out []string) {
 	for i, dir := range dirs {
 		out = append(out, trapped("MT", openDB(dir)+fmt.Sprintf(
-			`write !,"@@MT|%d|",$select('$isobject(o):##class(SYS.Database).MountDatabase(%s),o.Mounted:1,1:o.Mount()),!`, i, quote(dir))))
+			`set x=$select('$isobject(o):##class(SYS.Database).MountDatabase(%s),o.Mounted:1,1:o.Mount()) write !,"@@MT|%d|",x,!`, quote(dir), i)))
 	}
 	return append(out, stateStatements(dirs)...)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,17 +25,11 @@ type restoreState struct {
 	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
 	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
 	Time      time.Time `json:"time"`
-	SoFar     soFar     `json:"so_far"`
-}
 
-// soFar is what the report of a restore has of the runs before.
-type soFar struct {
-	Bytes        int64     `json:"bytes"`
-	WrittenBytes int64     `json:"written_bytes"`
-	LastJournal  string    `json:"last_journal"`
-	Reached      time.Time `json:"reached"`
-	Warnings     []string  `json:"warnings"`
-	Notes        []string  `json:"notes"`
+	Report *RestoreReport `json:"report,omitempty"` // as far as it came
+	// Of the steps but "look", which each run takes and judges anew.
+	Warnings []string `json:"warnings,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
 }
 
 func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "state.json") }
@@ -63,11 +58,10 @@ func (r *restoration) load() error {
 	if r.begun = s.Step != ""; r.opts.Anew {
 		return nil
 	}
-	r.state = s
-	report, was := r.report, &s.SoFar
-	report.Bytes, report.WrittenBytes = was.Bytes, was.WrittenBytes
-	report.LastJournal, report.Reached = was.LastJournal, was.Reached
-	report.Warnings, report.Notes = was.Warnings, was.Notes
+	r.state, r.resumed = s, s.Next
+	if err := r.takeUp(); err != nil {
+		return err
+	}
 	if s.Next != "" {
 		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
 	}
@@ -79,11 +73,30 @@ func parseState(b []byte) (s restoreState, ok bool) {
 	return s, err == nil
 }
 
+// takeUp makes what the runs before this one did part of its report and of its
+// transcript: what is kept in the set is of the restore as a whole.
+func (r *restoration) takeUp() error {
+	if old := r.state.Report; old != nil {
+		now := r.report
+		now.Began, now.Steps, now.Bytes, now.WrittenBytes = old.Began, old.Steps, old.Bytes, old.WrittenBytes
+		now.LastJournal, now.Reached = old.LastJournal, old.Reached
+		now.Warnings = slices.Concat(r.state.Warnings, now.Warnings)
+		now.Notes = slices.Concat(r.state.Notes, now.Notes)
+	}
+	text, err := os.ReadFile(filepath.Join(r.plan.Work, transcriptName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	said := r.transcript.String() // in this run
+	r.transcript.Reset()
+	r.transcribe(string(text))
+	r.transcribe(said)
+	return err
+}
+
 // save keeps the state, durably.
 func (r *restoration) save() error {
-	r.state.Time = time.Now()
-	report := r.report
-	r.state.SoFar = soFar{report.Bytes, report.WrittenBytes, report.LastJournal, report.Reached, report.Warnings, report.Notes}
+	r.state.Time, r.state.Report = time.Now(), r.report
 	b, err := json.MarshalIndent(r.state, "", "  ")
 	if err != nil {
 		return err
@@ -153,6 +166,33 @@ func (r *restoration) removeMade() {
 			if os.Remove(dir) != nil {
 				break
 			}
+		}
+	}
+}
+
+// note keeps what is worth knowing of the restore, and tells of it.
+func (r *restoration) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	keep(&r.report.Notes, r.opts.Log, text)
+	if r.looked {
+		keep(&r.state.Notes, nil, text)
+	}
+}
+
+// warn keeps what is not as it should be.
+func (r *restoration) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	keep(&r.report.Warnings, r.opts.Log, text)
+	if r.looked {
+		keep(&r.state.Warnings, nil, text)
+	}
+}
+
+func keep(list *[]string, log func(string, ...any), text string) {
+	if !slices.Contains(*list, text) {
+		*list = append(*list, text)
+		if log != nil {
+			log("%s", text)
 		}
 	}
 }

@@ -36,7 +36,8 @@ type restoreStep struct {
 
 	// again is the step at which a restore that failed in this one begins again.
 	// An incremental must find its target exactly as the copy left it (InterSystems
-	// manual, ^DBREST): after a failure the copy is put back first.
+	// manual, ^DBREST): after a failure between the two the copy is put back first,
+	// as the instance may have mounted the database meanwhile, and changed it.
 	again string
 }
 
@@ -48,7 +49,10 @@ func (p *RestorePlan) makeSteps() []restoreStep {
 	prepare := restoreStep{restPrepare, []act{&extractAct{p}}, restPrepare}
 	apply := restoreStep{restApply, []act{&listAct{p}, p.terminal("EXTSELCT^DBREST", []string{applyStatement(p.incremental(), p.listFile())},
 		func(_ *restoration, a *answer) error { return judgeApply(a, p.Databases) }).long()}, restCopy}
-	check := restoreStep{restIntegrity, []act{p.terminal("CheckList^Integrity", checkStatements(dirs),
+	mount := func() *terminalAct {
+		return p.terminal("mounting", mountStatements(dirs), func(_ *restoration, a *answer) error { return judgeMount(a, dirs) })
+	}
+	check := restoreStep{restIntegrity, []act{&remountAct{mount(), restIntegrity}, p.terminal("CheckList^Integrity", checkStatements(dirs),
 		func(_ *restoration, a *answer) error { return judgeCheck(a, dirs) }).long()}, restIntegrity}
 	var steps []restoreStep
 	switch p.Way {
@@ -64,22 +68,21 @@ func (p *RestorePlan) makeSteps() []restoreStep {
 		steps = []restoreStep{look, prepare, {restDismount, []act{p.dismount()}, restDismount}, {restCopy, copies, restDismount}}
 		if p.opts.Define {
 			steps = append(steps, restoreStep{restDefine, []act{p.terminal("Config.Databases", defineStatements(p.Databases),
-				func(_ *restoration, a *answer) error { return judgeDefine(a, p.Databases) })}, restDefine})
+				func(_ *restoration, a *answer) error { return judgeDefine(a, p.Databases) })}, restDismount})
 		}
-		steps = append(steps, restoreStep{restMount, []act{p.terminal("mounting", mountStatements(dirs),
-			func(_ *restoration, a *answer) error { return judgeMount(a, dirs) })}, restMount})
+		steps = append(steps, restoreStep{restMount, []act{mount()}, restDismount})
 		apply.again = restDismount
 		steps = append(steps, apply)
 	}
 	if !p.journals.none {
-		steps = append(steps, restoreStep{restJournals, []act{p.terminal("Journal.Restore", p.journalStatements(), (*restoration).journalsApplied).long()}, restJournals})
+		steps = append(steps, restoreStep{restJournals, []act{&remountAct{mount(), restJournals}, p.terminal("Journal.Restore", p.journalStatements(), (*restoration).journalsApplied).long()}, restJournals})
 	}
 	steps = append(steps, check)
 	switch {
 	case p.Way == WayEverything:
 		steps = append(steps, restoreStep{restRelease, []act{p.dismount(), &noLockAct{p}}, restRelease},
 			restoreStep{restStart, []act{&startAct{p}}, restStart},
-			restoreStep{restValidate, []act{&validateAct{p}}, restValidate},
+			restoreStep{restValidate, []act{&validateAct{p}}, restStart}, // it may have been stopped by hand
 			restoreStep{restNormal, []act{&normalAct{p}}, restNormal})
 	case p.opts.Drill:
 		steps = append(steps, restoreStep{restRemove, []act{p.dismount(), &dropAct{p}}, restRemove})

@@ -184,6 +184,9 @@ func (b *book) reach() {
 		b.line("* %s: %s", say(b.lang, "fact."+f[0]), f[1])
 	}
 	b.line("")
+	if text := b.p.gapText(b.lang); text != "" {
+		b.line("%s\n", text)
+	}
 	if text := b.p.UntilText(b.lang); text != "" {
 		b.line("%s\n", text)
 	}

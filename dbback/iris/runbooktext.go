@@ -94,6 +94,8 @@ var texts = map[string][2]string{
 	"until":        {"Only whole journal files can be applied. Asked for: %s. The nearest boundary before it is the end of %s, written to last at %s.", "ジャーナルはファイル単位でのみ適用できます。指定時刻: %s。それ以前で最も近い境界は、%s の終わり(最終書き込み %s)です。"},
 	"until.next":   {" The next one, %s, goes on to %s.", "次のファイル %s は %s までです。"},
 
+	"gap": {"Journal files between %s and %s are missing: the databases do not come to what %[2]s and later ones have.", "%s と %s の間のジャーナル・ファイルがありません。%[2]s 以降の内容は適用されません。"},
+
 	"step.look":   {"See whether it can be done; nothing is changed", "実行可能かどうかの確認(変更なし)"},
 	"why.look":    {"Which instance is it, and what are its databases?", "インスタンスとデータベースの状態を確認します。"},
 	"expect.look": {"`@@MGR|` with the manager directory, `@@MIR|0|0` if it is in no mirror, and for each database `@@ST|number|mounted|read-only|mirrored|encrypted|block size`, or `none` where there is none yet.", "`@@MGR|` にマネージャ・ディレクトリ、ミラーのメンバでなければ `@@MIR|0|0`、各データベースに `@@ST|番号|マウント|読み取り専用|ミラー|暗号化|ブロック・サイズ`(まだ存在しない場合は `none`)。"},

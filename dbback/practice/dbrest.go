@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,8 +132,7 @@ func (i *Instance) restoreBlocks(ctx context.Context, a restoreArgs, opts storag
 		}
 	}
 	for _, t := range opts.Targets {
-		i.load.leave(t.Target)
-		i.load.leave(t.Source)
+		i.load.leave(cmp.Or(t.Target, t.Source)) // a source that is restored to elsewhere keeps its users
 	}
 	opts.Progress = func(ev storage.RestoreProgress) { i.restoreProgress(ev, out) }
 	if _, err := i.db.RestoreBackup(ctx, opts); err != nil {
