@@ -150,7 +150,7 @@ func TestRestore_DrillDamage(t *testing.T) {
 	}
 	was := sum(t, s.dat("user"))
 	r := s.drill(t, 1, set, "--instance", "PRACTICE")
-	if !strings.Contains(r.stderr, "the integrity check found errors in") || !strings.Contains(r.stderr, "mgr/user/") || strings.Contains(r.stderr, "mgr/app/") ||
+	if !strings.Contains(r.stderr, "the integrity check does not find") || !strings.Contains(r.stderr, "mgr/user/") || strings.Contains(r.stderr, "mgr/app/") ||
 		!strings.Contains(r.stderr, "hint: the set is not to be relied on: take a new backup, and check the integrity of 1 of the originals") {
 		t.Errorf("it said:\n%s%s", r.stdout, r.stderr)
 	}
@@ -161,7 +161,7 @@ func TestRestore_DrillDamage(t *testing.T) {
 	if out := s.datfs(t, "sets").stdout; !strings.Contains(out, "DAMAGED") {
 		t.Errorf("sets:\n%s", out)
 	}
-	if text := s.datfs(t, "show", set, "--note", v.Report).stdout; !strings.Contains(text, "**DAMAGE WAS FOUND:**") {
+	if text := s.datfs(t, "show", set, "--note", v.Report).stdout; !strings.Contains(text, "**THE INTEGRITY CHECK DOES NOT FIND IT SOUND.**") {
 		t.Errorf("the report:\n%s", text)
 	}
 	if sum(t, s.dat("user")) != was {

@@ -118,7 +118,7 @@ var restoreFailures = map[string][]restoreFailure{
 		{fail: "crash after Journal.Restore.Run", code: 1, step: "journals", again: "journals", says: "ended before it had answered"},
 	},
 	"integrity": {
-		{fail: "integrity-errors", code: 1, step: "integrity", again: "integrity", says: "the integrity check found errors in"},
+		{fail: "integrity-errors", code: 1, step: "integrity", again: "integrity", says: "the integrity check does not find"},
 		{fail: "integrity-incomplete", code: 1, step: "integrity", again: "integrity", says: "did not complete"},
 		{fail: "trap CheckList^Integrity <PROTECT>", code: 1, step: "integrity", again: "integrity", says: "PROTECT"},
 		{fail: "answer CheckList^Integrity 0", code: 1, step: "integrity", again: "integrity", says: "integrity check"},
@@ -136,7 +136,7 @@ var (
 	elsewhereFailures = []restoreFailure{
 		{fail: "create-fails", code: 1, step: "define", again: "dismount", says: "Config.Databases.Create of USER"},
 		{fail: "trap Config.Databases.Create <PROTECT>", code: 1, step: "define", again: "dismount", says: "PROTECT"},
-		{fail: "end Config.Databases.Exists", code: 1, step: "define", again: "dismount", says: "ended before it had answered"},
+		{fail: "end Config.Databases.Get", code: 1, step: "define", again: "dismount", says: "ended before it had answered"},
 		{fail: "mount-fails", code: 1, step: "mount", again: "dismount", says: "Mount of"},
 		{fail: "mount-read-only", code: 1, step: "mount", again: "dismount", says: "is mounted read-only"},
 		{fail: "crash after SYS.Database.Mount", code: 1, step: "mount", again: "dismount", says: "ended before it had answered"},
@@ -154,7 +154,7 @@ var (
 		{restoreFailure{fail: "restore-omits", code: 1, step: "apply", again: "copy", says: "says nothing of restoring"}, false},
 		{restoreFailure{fail: "crash after EXTSELCT^DBREST", code: 1, step: "apply", again: "copy", says: "ended before it had answered"}, false},
 		{restoreFailure{fail: "crash before Journal.Restore.Run", code: 1, step: "journals", again: "journals", says: "ended before it had answered"}, false},
-		{restoreFailure{fail: "integrity-errors", code: 1, step: "integrity", again: "integrity", says: "the integrity check found errors in"}, false},
+		{restoreFailure{fail: "integrity-errors", code: 1, step: "integrity", again: "integrity", says: "the integrity check does not find"}, false},
 		{restoreFailure{fail: "dismount-fails", code: 1, step: "release", again: "release", says: "Dismount of"}, false},
 		{restoreFailure{fail: "dismount-leaves-lock", code: 1, step: "release", again: "release", says: "is mounted somewhere"}, false},
 		{restoreFailure{fail: "start-refused", code: 1, step: "start", again: "start", says: "is refused"}, true},
