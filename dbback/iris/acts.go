@@ -65,14 +65,14 @@ type copyAct struct{ p *RestorePlan }
 func (c *copyAct) show(b *book) {
 	var lines []string
 	for _, db := range c.p.Databases {
-		if db.redirected {
+		if c.p.Way == WayElsewhere {
 			lines = append(lines, b.newDir(db.To))
 		}
 		// Whatever times and sizes say: what a restore is for may have left them as
 		// they were.
 		for _, i := range sortedKeys(db.Files) {
 			lines = append(lines, fmt.Sprintf(`rsync -aHAXI --inplace --no-whole-file "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
-			if db.redirected {
+			if c.p.Way == WayElsewhere {
 				lines = append(lines, b.own(db.Files[i]))
 			}
 		}
@@ -85,7 +85,7 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: place, Progress: r.opts.Progress}
 	for _, db := range c.p.Databases {
 		maps.Copy(place, db.Files)
-		if db.redirected {
+		if c.p.Way == WayElsewhere {
 			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
 				return err
 			}

@@ -562,3 +562,24 @@ func TestDrill(t *testing.T) {
 		t.Errorf("%q, %v", b, err)
 	}
 }
+
+// What the look refuses of several databases, although one of them cannot be
+// looked at, and of names that the configuration has already.
+func TestRestore_LookRefuses(t *testing.T) {
+	a := answering("@@MIR|1|1", "@@ERR|ST|<DISKHARD>|x|", "@@ST|1|1|0|1|0|8192")
+	dirs := []string{"/a/", "/b/"}
+	st := knownStates(a, dirs)
+	if st[0].known || !st[1].known || !st[1].mirrored {
+		t.Errorf("states %+v", st)
+	}
+	dbs := []RestoredDatabase{{Database: catalog.Database{Name: "A"}, To: "/a/"}, {Database: catalog.Database{Name: "B"}, To: "/b/"}}
+	for text, want := range map[string]bool{"@@CFG|0|\n@@CFG|1|/b": true, "@@CFG|0|\n@@CFG|1|/elsewhere/": false} {
+		if err := judgeUndefined(answering(text), dbs); (err == nil) != want || err != nil && !errors.Is(err, ErrNoRestore) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func answering(lines ...string) *answer {
+	return &answer{markers: parseMarkers([]byte(strings.Join(lines, "\n") + "\n"))}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"datfs/catalog"
+	"datfs/dbback"
 )
 
 // RunBook returns the plan as a text for people, in Markdown: with the one command
@@ -57,7 +58,7 @@ func plainDatabases(info *catalog.SetInfo) (out []string) {
 		return nil
 	}
 	for _, db := range info.Method.Databases {
-		if !isSystem(db) {
+		if !isSystem(db) && !strings.EqualFold(db.Name, securityName) {
 			out = append(out, db.Directory)
 		}
 	}
@@ -336,16 +337,8 @@ func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(printable(s))
 }
 
-// shellWord quotes s for a shell where it needs it.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+// shellWord quotes a word for a shell where it needs it.
+func shellWord(s string) string { return dbback.ShellWord(s) }
 
 func shellWords(words []string) string {
 	var out []string

@@ -512,3 +512,21 @@ func TestPlan_Overwrites(t *testing.T) {
 		}
 	}
 }
+
+// Another instance may have its databases at the same paths: if that is said, a
+// database goes to its own place there, with nothing redirected.
+func TestPlanRestore_OwnPlaceElsewhere(t *testing.T) {
+	info := madeSet()
+	dir := info.Method.Databases[1].Directory
+	name := info.Method.Databases[1].Name
+	p := mustPlan(t, info, RestoreOptions{Redirect: map[string]string{name: dir}})
+	if p.Way != WayElsewhere || p.Databases[0].To != dir || dirList(p.Databases) != dir+",,N\n" {
+		t.Errorf("%s to %s, list %q", p.Way, p.Databases[0].To, dirList(p.Databases))
+	}
+	if told := strings.Join(p.Statements(), "\n"); strings.Contains(told, "JRED") || !strings.Contains(told, "j.JournalLog") {
+		t.Errorf("statements\n%s", told)
+	}
+	if _, err := PlanRestore(madeSet(), RestoreOptions{Databases: []string{name}, To: "/"}); !errors.Is(err, ErrNoRestore) {
+		t.Errorf("to the root directory: %v", err)
+	}
+}
