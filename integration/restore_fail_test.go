@@ -121,7 +121,7 @@ var restoreFailures = map[string][]restoreFailure{
 		{fail: "integrity-errors", code: 1, step: "integrity", again: "integrity", says: "the integrity check does not find"},
 		{fail: "integrity-incomplete", code: 1, step: "integrity", again: "integrity", says: "did not complete"},
 		{fail: "trap CheckList^Integrity <PROTECT>", code: 1, step: "integrity", again: "integrity", says: "PROTECT"},
-		{fail: "answer CheckList^Integrity 0", code: 1, step: "integrity", again: "integrity", says: "integrity check"},
+		{fail: "answer CheckList^Integrity 0", code: 1, step: "integrity", again: "integrity", says: "the integrity check does not find"},
 		{fail: "trap Display^Integrity <PROTECT>", code: 0},
 		{fail: "end CheckList^Integrity", code: 1, step: "integrity", again: "integrity", says: "ended before it had answered"},
 		{fail: "hang CheckList^Integrity", code: 1, step: "integrity", again: "integrity", says: "no answer within 3s", flags: limited},
@@ -367,6 +367,9 @@ func TestRestore_FailuresEverything(t *testing.T) {
 	for i, f := range everythingFailures {
 		t.Run(testName(f.fail), func(t *testing.T) {
 			sample(t, i)
+			if err := target.Stop(t.Context()); err != nil && !errors.Is(err, practice.ErrDown) { // if the row before has failed
+				t.Fatal(err)
+			}
 			for _, name := range []string{"", "user", "app"} {
 				garble(t, s.dat(name))
 			}
