@@ -406,6 +406,7 @@ func TestRestore_Refused(t *testing.T) {
 		{"an instance that is up", RestoreOptions{Everything: true}, func(w *world) { w.write("status", "running, since now") }, "IRIS is running, since now: it must be down, and must not be started before its databases are restored"},
 		{"an instance that is starting", RestoreOptions{Everything: true}, func(w *world) { w.write("status", "sign-on inhibited: starting") }, "IRIS is sign-on inhibited: starting: it must be down"},
 		{"an instance that is not known", RestoreOptions{Everything: true}, func(w *world) { w.Qlist = "" }, "qlist does not know an instance IRIS"},
+		{"another instance than the set's", RestoreOptions{Everything: true}, func(w *world) { w.Qlist = "IRIS^/other/^2022.1^down, last used now^iris.cpf\n" }, "IRIS is in /other/, and the set "},
 		{"the instance itself as the second one", RestoreOptions{Everything: true}, func(w *world) { w.Manager = w.at("mgr/") }, "it is no second instance"},
 		{"its own manager directory", RestoreOptions{Redirect: map[string]string{"IRISSYS": "OTHER"}}, func(w *world) { w.write("other/x", ""); w.Manager = w.at("other/") }, "another system's IRISSYS must never be put there"},
 		{"mirrored on the primary", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.Say["ST"], w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1" }, "is an active mirrored database and this is the primary"},
