@@ -324,6 +324,36 @@ func TestRestore_BeginsAgain(t *testing.T) {
 	}
 }
 
+// One of everything that begins anew has the second instance let go of what a run
+// before it had it mount.
+func TestRestore_AnewDismounts(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(r *restoring)
+	}{
+		{"anew", func(r *restoring) { r.opts.Anew = true }},
+		{"without journals", func(r *restoring) { r.opts.NoJournals = true }},
+		{"a torn state", func(r *restoring) { r.spoil(func(b []byte) []byte { return b[:len(b)/2] }) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRestoring(t, RestoreOptions{Everything: true})
+			undo := failures(r)[restApply]()
+			if _, err := r.run(); err == nil {
+				t.Fatal("it does not fail")
+			}
+			undo()
+			r.w.told()
+			tt.change(r)
+			if _, err := r.run(); err != nil {
+				t.Fatal(err)
+			}
+			if told := r.w.told(); !strings.HasPrefix(told, "DM REST ") {
+				t.Errorf("it tells %s", told)
+			}
+		})
+	}
+}
+
 func (r *restoring) spoil(change func([]byte) []byte) {
 	r.w.t.Helper()
 	path := filepath.Join(r.plan.Work, "state.json")

@@ -52,10 +52,9 @@ func (r *restoration) load() error {
 		return err
 	}
 	s, ok := parseState(b)
-	if !ok || s.Key != key {
-		return nil // torn, or of another restore: as good as none
-	}
-	if r.begun = s.Step != ""; r.opts.Anew {
+	r.begun = ok && s.Key == key && s.Step != ""
+	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
+		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
 		return nil
 	}
 	r.state, r.resumed = s, s.Next
