@@ -207,7 +207,10 @@ func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreRe
 // how to go on.
 func restoreHints(e *iris.RestoreError) []string {
 	lines := []string{e.State}
-	if e.Work == "" {
+	switch {
+	case e.Again == "":
+		return append(lines, "set right what is wrong, and run the same command again: it begins anew")
+	case e.Work == "":
 		return lines
 	}
 	return append(lines, fmt.Sprintf("set right what is wrong, and run the same command again: it goes on with the step %s (--anew begins again)", e.Again),

@@ -62,8 +62,9 @@ func (c *wijAct) show(b *book) {
 	if dir == "" {
 		dir = p.manager()
 	}
-	b.shell("grep wijlast= "+shellWord(filepath.Join(p.manager(), "startup.last")),
-		"WIJ="+shellWord(strings.TrimSuffix(dir, "/")),
+	b.shell("grep wijlast= " + shellWord(filepath.Join(p.manager(), "startup.last")))
+	b.endShell() // it says what WIJ has to be
+	b.shell("WIJ="+shellWord(strings.TrimSuffix(dir, "/")),
 		fmt.Sprintf(`mv "$WIJ"/%s "$WIJ"/%s`, name, p.asideName(name)))
 }
 

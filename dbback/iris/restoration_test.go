@@ -561,6 +561,30 @@ func TestDrill(t *testing.T) {
 		t.Errorf("left are %q, and %s: %v", left(), r.plan.Work, err)
 	}
 
+	// A step fails: it cleans up too.
+	undo := failures(r)[restApply]()
+	_, err = r.run()
+	failed, ok := errors.AsType[*RestoreError](err)
+	if !ok || failed.Step != restApply || failed.State != english("drilled") || failed.Again != "" || failed.Work != "" {
+		t.Errorf("a step that fails: %+v", err)
+	}
+	if _, err := os.Stat(r.plan.Work); left() != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left are %q, and %s: %v", left(), r.plan.Work, err)
+	}
+	undo()
+	r.w.told()
+
+	// A copy that was cut off leaves a marker beside its target.
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".datfs-partial", []byte(path+" is being restored from "), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&dropAct{r.plan}).run(t.Context(), &restoration{plan: r.plan, report: &RestoreReport{}}); err != nil || left() != nil {
+		t.Errorf("after a copy that was cut off: %v, left are %q", err, left())
+	}
+
 	// What cannot be cleaned up is overwritten by the next one.
 	r.w.Say["DM"] = "@@DM|0|0"
 	if _, err = r.run(); err == nil || !strings.Contains(err.Error(), "cleaning up after the drill: Dismount of ") {
