@@ -141,7 +141,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
-	what.Later = laterJournals(c, repo, name.Instance)
+	laterJournals(c, repo, name.Instance, &what)
 	session := c.String("instance")
 	switch {
 	case what.Everything && c.String("second-instance") == "":
@@ -195,7 +195,9 @@ func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreRe
 	}
 	if !c.Bool("json") {
 		printRestoreIris(c.App.Writer, report)
-		fmt.Fprintln(c.App.Writer, "next: take a backup soon; incremental backups by other means build on databases that are no more")
+		if report.Way != iris.WayElsewhere {
+			fmt.Fprintln(c.App.Writer, "next: take a backup soon; incremental backups by other means build on databases that are no more")
+		}
 	}
 	if len(report.Warnings) > 0 {
 		return warningErrorf("restore %s: done with %s", name, count(len(report.Warnings), "warning"))
