@@ -522,6 +522,31 @@ func TestRestore_ByHand(t *testing.T) {
 	}
 }
 
+// One that is up half knows the user of its start only: who finishes it is told
+// where that is, and it is in nothing that is kept.
+func TestRestore_HalfUp(t *testing.T) {
+	r := newRestoring(t, RestoreOptions{Everything: true})
+	r.w.write("status", "down, half")
+	for range 2 { // again, before it was finished
+		_, err := r.run()
+		byHand, ok := errors.AsType[*ByHandError](err)
+		s := r.state()
+		if !ok || byHand.Status != "sign-on inhibited" || byHand.File != filepath.Join(r.plan.Work, "state.json") || !strings.Contains(err.Error(), byHand.File) {
+			t.Fatalf("error %v", err)
+		}
+		if s.Emergency != [2]string{} || s.ByHand[0] == "" || s.ByHand[1] == "" {
+			t.Errorf("user and password %q, by hand %q", s.Emergency, s.ByHand)
+		}
+		if text, _ := os.ReadFile(filepath.Join(r.plan.Work, "transcript.txt")); strings.Contains(string(text)+err.Error(), s.ByHand[1]) {
+			t.Error("the password is in the transcript or in the error")
+		}
+	}
+	r.w.write("status", "down, last used now")
+	if report, err := r.run(); err != nil || !report.Clean {
+		t.Errorf("after it was shut down: %v", err)
+	}
+}
+
 func TestDrill(t *testing.T) {
 	to := filepath.Join(t.TempDir(), "drill")
 	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}, To: to, Drill: true})

@@ -24,6 +24,7 @@ type restoreState struct {
 	Done      []string  `json:"done"`      // in this run and those before it
 	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
 	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
+	ByHand    [2]string `json:"by_hand"`   // the same, of a start that a person has to finish: for that person
 	Time      time.Time `json:"time"`
 
 	Report *RestoreReport `json:"report,omitempty"` // as far as it came
