@@ -216,7 +216,8 @@ func restoreHints(e *iris.RestoreError) []string {
 		return lines
 	}
 	return append(lines, fmt.Sprintf("set right what is wrong, and run the same command again: it goes on with the step %s (--anew begins again)", e.Again),
-		fmt.Sprintf("what was said is in %s/transcript.txt; datfs runbook %s has the steps for doing them by hand", e.Work, e.Set))
+		fmt.Sprintf("what was said is in %s/transcript.txt; datfs runbook %s has the steps for doing them by hand", e.Work, e.Set),
+		"if it is not gone on with, remove that directory: the incremental in it is not encrypted")
 }
 
 // errNotConfirmed means that a person did not say yes.
