@@ -66,10 +66,16 @@ func TestRestore_Drill(t *testing.T) {
 
 	// One that cannot be done proves nothing.
 	arm(t, s.inst, "restore-fails -1")
-	if r := s.drill(t, 1, set, "--instance", "PRACTICE"); !strings.Contains(r.stderr, "step apply: ") || strings.Contains(r.stdout, "validated") {
-		t.Errorf("it said:\n%s%s", r.stdout, r.stderr)
+	failed := s.drill(t, 1, set, "--instance", "PRACTICE")
+	if strings.Contains(failed.stdout, "validated") || strings.Contains(failed.stderr, "transcript.txt") {
+		t.Errorf("it said:\n%s%s", failed.stdout, failed.stderr)
 	}
-	if v, notes := s.validated(t); v != nil || len(notes) != 0 {
+	for _, want := range []string{"step apply: ", "-drill.txt\n", "hint: The originals were not touched, and the drill's copies are removed\n", "it begins anew\n"} {
+		if !strings.Contains(failed.stderr, want) {
+			t.Errorf("it does not say %q:\n%s", want, failed.stderr)
+		}
+	}
+	if v, notes := s.validated(t); v != nil || !slices.Equal(notes, []string{"drill.txt"}) {
 		t.Errorf("after a drill that failed: %+v, %v", v, notes)
 	}
 

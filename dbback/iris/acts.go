@@ -175,6 +175,7 @@ func (c *unusedAct) show(b *book) {
 	if c.p.Way != WayElsewhere {
 		b.say("unused")
 		b.shell("fuser -v " + shellWords(c.paths()))
+		b.endShell() // its answer comes first
 	}
 }
 
@@ -324,9 +325,7 @@ func (c *dropAct) run(_ context.Context, r *restoration) error {
 	var failed []error
 	for _, db := range c.p.Databases {
 		for _, path := range db.Files {
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				failed = append(failed, err)
-			}
+			failed = append(failed, dbback.RemoveTarget(path))
 		}
 	}
 	failed = append(failed, (&removeAct{c.p.lockFiles()}).run(context.Background(), r))

@@ -173,6 +173,10 @@ func (r *restoration) isDown(ctx context.Context) error {
 	if r.engine.mgr != "" && filepath.Clean(p.manager()) == r.engine.mgr {
 		return refuse("%s has its manager directory where the set's instance has it: it is no second instance", p.Instance)
 	}
+	if !line.manages(p.manager()) {
+		return refuse("%s is in %s, and the set %s is of an instance with the manager directory %s, which may be up: name that instance, or restore to other directories, with --to or --redirect",
+			p.Target, line.data, p.Set.SetName(), p.manager())
+	}
 	return nil
 }
 

@@ -24,6 +24,7 @@ type restoreState struct {
 	Done      []string  `json:"done"`      // in this run and those before it
 	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
 	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
+	ByHand    [2]string `json:"by_hand"`   // the same, of a start that a person has to finish: for that person
 	Time      time.Time `json:"time"`
 
 	Report *RestoreReport `json:"report,omitempty"` // as far as it came
@@ -52,10 +53,9 @@ func (r *restoration) load() error {
 		return err
 	}
 	s, ok := parseState(b)
-	if !ok || s.Key != key {
-		return nil // torn, or of another restore: as good as none
-	}
-	if r.begun = s.Step != ""; r.opts.Anew {
+	r.begun = ok && s.Key == key && s.Step != ""
+	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
+		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
 		return nil
 	}
 	r.state, r.resumed = s, s.Next

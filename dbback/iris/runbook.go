@@ -74,11 +74,16 @@ type book struct {
 }
 
 func (b *book) line(format string, args ...any) {
+	b.endShell()
+	fmt.Fprintf(b, format+"\n", args...)
+}
+
+// endShell ends a block of commands: what comes then is not pasted with them.
+func (b *book) endShell() {
 	if commands := b.commands; len(commands) > 0 {
 		b.commands = nil
 		b.line("```sh\n%s\n```\n", strings.Join(commands, "\n"))
 	}
-	fmt.Fprintf(b, format+"\n", args...)
 }
 
 func (b *book) say(key string, args ...any) { b.line("%s\n", say(b.lang, key, args...)) }

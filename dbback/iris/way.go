@@ -42,6 +42,7 @@ type RestoreOptions struct {
 	Until      time.Time
 	NoJournals bool                     // apply none: open transactions stay as they are
 	Later      []dbback.ArchivedJournal // journal files beyond the set, oldest first
+	Missing    []string                 // journal files that are known to have been, and are in no set
 
 	// WorkDir is where a restore makes the directory for what it needs, as in
 	// Options: "" is the usual one below the manager directory of the set's instance.
