@@ -281,7 +281,8 @@ func TestRestore_Refused(t *testing.T) {
 	}
 }
 
-// A disk without room for a restore: with more the same command goes on.
+// A disk without room for a restore is found before anything is changed: with more
+// the same command succeeds.
 func TestRestore_DiskFull(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, practice.StartOptions{Load: practice.LoadLight})
@@ -290,10 +291,13 @@ func TestRestore_DiskFull(t *testing.T) {
 	to := filepath.Join(disk, "to") + "/"
 	args := []string{s.set(t), "--redirect", "USER=" + to, "--instance", "PRACTICE"}
 	r := s.restore(t, 1, append(slices.Clone(args), "--yes")...)
-	for _, want := range []string{"step copy: ", "not enough space in ", "goes on with the step dismount"} {
+	for _, want := range []string{"step look: ", "not enough space in ", "Nothing was changed"} {
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("nothing is said of %q:\n%s", want, r.stderr)
 		}
+	}
+	if left := s.leftovers(t); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
 	}
 	remount(t, disk, "30m")
 	rep := s.restored(t, args...)

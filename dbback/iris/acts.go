@@ -81,10 +81,8 @@ func (c *copyAct) show(b *book) {
 }
 
 func (c *copyAct) run(ctx context.Context, r *restoration) error {
-	place := make(map[int]string)
-	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: place, Progress: r.opts.Progress}
+	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: c.p.files(), Progress: r.opts.Progress}
 	for _, db := range c.p.Databases {
-		maps.Copy(place, db.Files)
 		if c.p.Way == WayElsewhere {
 			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
 				return err
@@ -331,6 +329,15 @@ func (c *dropAct) run(_ context.Context, r *restoration) error {
 	failed = append(failed, (&removeAct{c.p.lockFiles()}).run(context.Background(), r))
 	r.removeMade()
 	return errors.Join(failed...)
+}
+
+// files returns where all files of the plan's databases go.
+func (p *RestorePlan) files() map[int]string {
+	all := make(map[int]string)
+	for _, db := range p.Databases {
+		maps.Copy(all, db.Files)
+	}
+	return all
 }
 
 func sortedKeys(m map[int]string) []int {

@@ -56,6 +56,10 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	if err := r.isFree(); err != nil {
 		return err
 	}
+	// Before anything is dismounted: is there room?
+	if err := dbback.CheckRestore(r.repo, dbback.RestoreOptions{Set: p.Set.SetName(), Place: p.files()}); err != nil {
+		return err
+	}
 	if p.Way == WayEverything {
 		if err := r.isDown(ctx); err != nil {
 			return err
