@@ -27,7 +27,7 @@ const (
 	checkConfig     = "configuration file"
 	checkWorkDir    = "work directory"
 	checkBusy       = "other backup"
-	checkRestores   = "restores" // are there some that were given up?
+	checkRestores   = "restores"     // are there some that were given up?
 	checkDaemon     = "write daemon" // is it suspended, as by a backup?
 	checkSpace      = dbback.CheckIncremental
 	checkList       = "backup list"      // which databases are, or are not, in it?
