@@ -100,7 +100,17 @@ func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, re
 		if ierr == nil {
 			ierr = keepReport(repo, info, "drill", report)
 		}
+		if err == nil && ierr != nil {
+			ierr = withHint(ierr, "the restore and its checks ended well, but the set is not marked as validated: see that the repository can be written to, and run the drill again")
+		}
 		err = errors.Join(err, ierr)
+	}
+	if failed, ok := errors.AsType[*iris.RestoreError](err); ok && failed.Again == "" && len(report.Damage) == 0 {
+		// It has cleaned up: what was said is nowhere else.
+		note, nerr := repo.AddNote(name, "drill", "txt", report.Ended, []byte(report.Transcript))
+		if err = errors.Join(err, nerr); nerr == nil {
+			fmt.Fprintf(c.App.ErrWriter, "what was said is kept: %s show %s --note %s\n", datfsCommand(c), shellWord(name.String()), note.Name)
+		}
 	}
 	if c.Bool("json") {
 		err = errors.Join(err, writeJSON(c.App.Writer, report))

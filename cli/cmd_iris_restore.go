@@ -141,7 +141,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
-	what.Later = laterJournals(c, repo, name.Instance)
+	laterJournals(c, repo, name.Instance, &what)
 	session := c.String("instance")
 	switch {
 	case what.Everything && c.String("second-instance") == "":
@@ -195,7 +195,9 @@ func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreRe
 	}
 	if !c.Bool("json") {
 		printRestoreIris(c.App.Writer, report)
-		fmt.Fprintln(c.App.Writer, "next: take a backup soon; incremental backups by other means build on databases that are no more")
+		if report.Way != iris.WayElsewhere {
+			fmt.Fprintln(c.App.Writer, "next: take a backup soon; incremental backups by other means build on databases that are no more")
+		}
 	}
 	if len(report.Warnings) > 0 {
 		return warningErrorf("restore %s: done with %s", name, count(len(report.Warnings), "warning"))
@@ -207,11 +209,15 @@ func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreRe
 // how to go on.
 func restoreHints(e *iris.RestoreError) []string {
 	lines := []string{e.State}
-	if e.Work == "" {
+	switch {
+	case e.Again == "":
+		return append(lines, "set right what is wrong, and run the same command again: it begins anew")
+	case e.Work == "":
 		return lines
 	}
 	return append(lines, fmt.Sprintf("set right what is wrong, and run the same command again: it goes on with the step %s (--anew begins again)", e.Again),
-		fmt.Sprintf("what was said is in %s/transcript.txt; datfs runbook %s has the steps for doing them by hand", e.Work, e.Set))
+		fmt.Sprintf("what was said is in %s/transcript.txt; datfs runbook %s has the steps for doing them by hand", e.Work, e.Set),
+		"if it is not gone on with, remove that directory: the incremental in it is not encrypted")
 }
 
 // errNotConfirmed means that a person did not say yes.

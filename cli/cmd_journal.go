@@ -11,6 +11,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris"
 )
 
 func journalCommand() *cli.Command {
@@ -131,15 +132,23 @@ func journalArchive(c *cli.Context, repo *catalog.Repository, source dbback.Jour
 	return err
 }
 
-// laterJournals returns the archived journal files of an instance, with which a
-// restore can go on past its set. Those that cannot be read are told of: the
-// restore ends before them.
-func laterJournals(c *cli.Context, repo *catalog.Repository, instance string) []dbback.ArchivedJournal {
-	files, err := dbback.ArchivedJournals(repo, instance)
-	if err != nil {
+// laterJournals gives a restore the archived journal files of the instance, with
+// which it can go on past its set, and the names of those that are missing between
+// them. Those that cannot be read are told of: the restore ends before them.
+func laterJournals(c *cli.Context, repo *catalog.Repository, instance string, opts *iris.RestoreOptions) {
+	var err error
+	if opts.Later, err = dbback.ArchivedJournals(repo, instance); err != nil {
 		fmt.Fprintf(c.App.ErrWriter, "warning: %s\n", printable(err.Error()))
 	}
-	return files
+	history, _ := dbback.ReadJournalHistory(repo, instance) // its error is the same one
+	if history == nil {
+		return
+	}
+	for _, e := range history.Entries {
+		if len(e.Copies) == 0 {
+			opts.Missing = append(opts.Missing, e.Name)
+		}
+	}
 }
 
 // An archiveResult is the JSON of journal archive.

@@ -96,7 +96,7 @@ func planBook(c *cli.Context, repo *catalog.Repository, info *catalog.SetInfo) e
 	if opts.Everything {
 		opts.Instance = c.String("second-instance")
 	}
-	opts.Later = laterJournals(c, repo, info.Instance)
+	laterJournals(c, repo, info.Instance, &opts)
 	plan, err := iris.PlanRestore(info, opts)
 	if err != nil {
 		return fmt.Errorf("runbook of set %v: %w", info.SetName(), err)

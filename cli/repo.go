@@ -3,11 +3,11 @@ package cli
 import (
 	"errors"
 	"os"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
+	"datfs/dbback"
 )
 
 // withRepo makes an action of fn that opens the repository named by the flags
@@ -38,16 +38,8 @@ func datfsCommand(c *cli.Context) string {
 	return "datfs --repo " + shellWord(dir)
 }
 
-// shellWord quotes s for a shell where it needs it.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+// shellWord quotes a word for a shell where it needs it.
+func shellWord(s string) string { return dbback.ShellWord(s) }
 
 // resolve finds the set that a user names.
 func resolve(repo *catalog.Repository, spec string) (catalog.SetName, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,17 @@ const markerText = " is being restored from "
 func markerPath(target string) string {
 	dir, base := filepath.Split(target)
 	return dir + base[:min(len(base), 255-len(partialSuffix))] + partialSuffix
+}
+
+// RemoveTarget removes a file that a restore made, whole or not, with its marker.
+func RemoveTarget(target string) error {
+	var failed []error
+	for _, path := range []string{target, markerPath(target)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // openMarker opens the marker, if it is one: a file of that name that somebody

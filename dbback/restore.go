@@ -123,6 +123,23 @@ func Restore(ctx context.Context, repo *catalog.Repository, opts RestoreOptions)
 	return r.report, err
 }
 
+// CheckRestore returns why a restore with these options could not be begun: the set
+// is not whole, a target is no place for a file, or there is no space. It compares
+// nothing, and changes nothing.
+func CheckRestore(repo *catalog.Repository, opts RestoreOptions) error {
+	set, err := repo.OpenSet(opts.Set)
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", opts.Set, err)
+	}
+	defer func() { _ = set.Close() }()
+	opts.Progress = nil // it is the restore's own
+	r := &restorer{opts: opts, info: set.Info(), report: &RestoreReport{}}
+	if err := errors.Join(r.checkState(), r.plan(set, repo.Dir())); err != nil {
+		return fmt.Errorf("restore %s: %w", opts.Set, err)
+	}
+	return nil
+}
+
 // A restorer is one run of Restore.
 type restorer struct {
 	opts   RestoreOptions

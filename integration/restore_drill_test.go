@@ -66,10 +66,16 @@ func TestRestore_Drill(t *testing.T) {
 
 	// One that cannot be done proves nothing.
 	arm(t, s.inst, "restore-fails -1")
-	if r := s.drill(t, 1, set, "--instance", "PRACTICE"); !strings.Contains(r.stderr, "step apply: ") || strings.Contains(r.stdout, "validated") {
-		t.Errorf("it said:\n%s%s", r.stdout, r.stderr)
+	failed := s.drill(t, 1, set, "--instance", "PRACTICE")
+	if strings.Contains(failed.stdout, "validated") || strings.Contains(failed.stderr, "transcript.txt") {
+		t.Errorf("it said:\n%s%s", failed.stdout, failed.stderr)
 	}
-	if v, notes := s.validated(t); v != nil || len(notes) != 0 {
+	for _, want := range []string{"step apply: ", "-drill.txt\n", "hint: The originals were not touched, and the drill's copies are removed\n", "it begins anew\n"} {
+		if !strings.Contains(failed.stderr, want) {
+			t.Errorf("it does not say %q:\n%s", want, failed.stderr)
+		}
+	}
+	if v, notes := s.validated(t); v != nil || !slices.Equal(notes, []string{"drill.txt"}) {
 		t.Errorf("after a drill that failed: %+v, %v", v, notes)
 	}
 
@@ -150,7 +156,7 @@ func TestRestore_DrillDamage(t *testing.T) {
 	}
 	was := sum(t, s.dat("user"))
 	r := s.drill(t, 1, set, "--instance", "PRACTICE")
-	if !strings.Contains(r.stderr, "the integrity check does not find ") || !strings.Contains(r.stderr, "mgr/user/") || strings.Contains(r.stderr, "mgr/app/") ||
+	if !strings.Contains(r.stderr, "the integrity check does not find") || !strings.Contains(r.stderr, "mgr/user/") || strings.Contains(r.stderr, "mgr/app/") ||
 		!strings.Contains(r.stderr, "hint: the set is not to be relied on: take a new backup, and check the integrity of 1 of the originals") {
 		t.Errorf("it said:\n%s%s", r.stdout, r.stderr)
 	}
@@ -161,7 +167,7 @@ func TestRestore_DrillDamage(t *testing.T) {
 	if out := s.datfs(t, "sets").stdout; !strings.Contains(out, "DAMAGED") {
 		t.Errorf("sets:\n%s", out)
 	}
-	if text := s.datfs(t, "show", set, "--note", v.Report).stdout; !strings.Contains(text, "THE INTEGRITY CHECK DOES NOT FIND IT SOUND") {
+	if text := s.datfs(t, "show", set, "--note", v.Report).stdout; !strings.Contains(text, "**THE INTEGRITY CHECK DOES NOT FIND IT SOUND.**") {
 		t.Errorf("the report:\n%s", text)
 	}
 	if sum(t, s.dat("user")) != was {
@@ -275,7 +281,8 @@ func TestRestore_Refused(t *testing.T) {
 	}
 }
 
-// A disk without room for a restore: with more the same command goes on.
+// A disk without room for a restore is found before anything is changed: with more
+// the same command succeeds.
 func TestRestore_DiskFull(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, practice.StartOptions{Load: practice.LoadLight})
@@ -284,10 +291,13 @@ func TestRestore_DiskFull(t *testing.T) {
 	to := filepath.Join(disk, "to") + "/"
 	args := []string{s.set(t), "--redirect", "USER=" + to, "--instance", "PRACTICE"}
 	r := s.restore(t, 1, append(slices.Clone(args), "--yes")...)
-	for _, want := range []string{"step copy: ", "not enough space in ", "goes on with the step dismount"} {
+	for _, want := range []string{"step look: ", "not enough space in ", "Nothing was changed"} {
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("nothing is said of %q:\n%s", want, r.stderr)
 		}
+	}
+	if left := s.leftovers(t); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
 	}
 	remount(t, disk, "30m")
 	rep := s.restored(t, args...)

@@ -146,7 +146,7 @@ var (
 	elsewhereFailures = []restoreFailure{
 		{fail: "create-fails", code: 1, step: "define", again: "dismount", says: "Config.Databases.Create of USER"},
 		{fail: "trap Config.Databases.Create <PROTECT>", code: 1, step: "define", again: "dismount", says: "PROTECT"},
-		{fail: "end Config.Databases.Get", code: 1, step: "define", again: "dismount", says: "ended before it had answered"},
+		{fail: "end Config.Databases.Create", code: 1, step: "define", again: "dismount", says: "ended before it had answered"},
 		{fail: "mount-fails", code: 1, step: "mount", again: "dismount", says: "Mount of"},
 		{fail: "mount-read-only", code: 1, step: "mount", again: "dismount", says: "is mounted read-only"},
 		{fail: "crash after SYS.Database.Mount", code: 1, step: "mount", again: "dismount", says: "ended before it had answered"},

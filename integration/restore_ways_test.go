@@ -358,7 +358,7 @@ func TestRestore_Beside(t *testing.T) {
 	s.dismount(t, other)
 	s.fileHolds(t, "user", other+"IRIS.DAT", marker)
 	// The name is taken, which is found out before anything else is done with it.
-	if r := s.restore(t, 1, set, "--redirect", "USER="+other, "--define", "--instance", "PRACTICE", "--yes"); !strings.Contains(r.stderr, "has a database USER in "+s.database("user")+" already") {
+	if r := s.restore(t, 4, set, "--redirect", "USER="+other, "--define", "--instance", "PRACTICE", "--yes"); !strings.Contains(r.stderr, "has a database USER in "+s.database("user")+" already") {
 		t.Errorf("it said:\n%s", r.stderr)
 	}
 	s.restored(t, set, "--redirect", "USER="+other, "--instance", "PRACTICE", "--anew")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"datfs/catalog"
+	"datfs/dbback"
 )
 
 // Runbook returns how this very set is restored, in Markdown: with datfs, and
@@ -49,15 +50,7 @@ func (b *book) fact(db catalog.Database, name string) string {
 }
 
 // shell quotes a word for a shell where it needs it.
-func shell(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+func shell(s string) string { return dbback.ShellWord(s) }
 
 // newFile is where the run-book puts a region's database.
 func newFile(db catalog.Database) string { return `"$NEW"/` + db.Name + ".dat" }

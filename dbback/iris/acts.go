@@ -65,14 +65,14 @@ type copyAct struct{ p *RestorePlan }
 func (c *copyAct) show(b *book) {
 	var lines []string
 	for _, db := range c.p.Databases {
-		if db.redirected {
+		if c.p.Way == WayElsewhere {
 			lines = append(lines, b.newDir(db.To))
 		}
 		// Whatever times and sizes say: what a restore is for may have left them as
 		// they were.
 		for _, i := range sortedKeys(db.Files) {
 			lines = append(lines, fmt.Sprintf(`rsync -aHAXI --inplace --no-whole-file "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
-			if db.redirected {
+			if c.p.Way == WayElsewhere {
 				lines = append(lines, b.own(db.Files[i]))
 			}
 		}
@@ -81,11 +81,9 @@ func (c *copyAct) show(b *book) {
 }
 
 func (c *copyAct) run(ctx context.Context, r *restoration) error {
-	place := make(map[int]string)
-	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: place, Progress: r.opts.Progress}
+	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: c.p.files(), Progress: r.opts.Progress}
 	for _, db := range c.p.Databases {
-		maps.Copy(place, db.Files)
-		if db.redirected {
+		if c.p.Way == WayElsewhere {
 			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
 				return err
 			}
@@ -124,8 +122,8 @@ func (c *againAct) run(ctx context.Context, r *restoration) error {
 // it belongs to: an instance that was started anew since does not know those that
 // are not in its configuration.
 type remountAct struct {
-	mount *terminalAct
-	step  string
+	act  // the mount; not shown, nor told unless it is run
+	step string
 }
 
 func (c *remountAct) show(*book) {}
@@ -134,7 +132,7 @@ func (c *remountAct) run(ctx context.Context, r *restoration) error {
 	if r.resumed != c.step {
 		return nil
 	}
-	return c.mount.run(ctx, r)
+	return c.act.run(ctx, r)
 }
 
 // A removeAct removes lock files that stayed behind: a database beside one of
@@ -175,6 +173,7 @@ func (c *unusedAct) show(b *book) {
 	if c.p.Way != WayElsewhere {
 		b.say("unused")
 		b.shell("fuser -v " + shellWords(c.paths()))
+		b.endShell() // its answer comes first
 	}
 }
 
@@ -324,14 +323,21 @@ func (c *dropAct) run(_ context.Context, r *restoration) error {
 	var failed []error
 	for _, db := range c.p.Databases {
 		for _, path := range db.Files {
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				failed = append(failed, err)
-			}
+			failed = append(failed, dbback.RemoveTarget(path))
 		}
 	}
 	failed = append(failed, (&removeAct{c.p.lockFiles()}).run(context.Background(), r))
 	r.removeMade()
 	return errors.Join(failed...)
+}
+
+// files returns where all files of the plan's databases go.
+func (p *RestorePlan) files() map[int]string {
+	all := make(map[int]string)
+	for _, db := range p.Databases {
+		maps.Copy(all, db.Files)
+	}
+	return all
 }
 
 func sortedKeys(m map[int]string) []int {

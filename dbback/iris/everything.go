@@ -62,8 +62,9 @@ func (c *wijAct) show(b *book) {
 	if dir == "" {
 		dir = p.manager()
 	}
-	b.shell("grep wijlast= "+shellWord(filepath.Join(p.manager(), "startup.last")),
-		"WIJ="+shellWord(strings.TrimSuffix(dir, "/")),
+	b.shell("grep wijlast= " + shellWord(filepath.Join(p.manager(), "startup.last")))
+	b.endShell() // it says what WIJ has to be
+	b.shell("WIJ="+shellWord(strings.TrimSuffix(dir, "/")),
 		fmt.Sprintf(`mv "$WIJ"/%s "$WIJ"/%s`, name, p.asideName(name)))
 }
 
@@ -133,7 +134,11 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 	case strings.HasPrefix(status, "running"):
 		return nil // by a run before this one, or by hand
 	case !strings.HasPrefix(status, "down"):
-		return &ByHandError{Target: c.p.Target, Status: status}
+		by := &ByHandError{Target: c.p.Target, Status: status}
+		if r.state.ByHand[0] != "" {
+			by.File = r.stateFile()
+		}
+		return by
 	}
 	// A user that exists for this start only. Its password is in an argument, as
 	// the product wants it, and worth nothing after that.
@@ -145,6 +150,7 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 		return err
 	}
 	id := r.state.Emergency[0] + "," + r.state.Emergency[1]
+	r.state.ByHand = [2]string{}
 	failed := r.control(ctx, id, "start", c.p.Target, "EmergencyId="+id)
 	if status, err = r.status(ctx, c.p.Target); err != nil {
 		return errors.Join(failed, err)
@@ -152,21 +158,37 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 	if strings.HasPrefix(status, "running") {
 		return nil
 	}
+	user := r.state.Emergency
 	r.state.Emergency = [2]string{} // of a start that came to nothing
 	if failed != nil && strings.HasPrefix(status, "down") {
 		return failed
 	}
 	// With which exit code a start ends that does not come fully up is not documented.
-	return &ByHandError{Target: c.p.Target, Status: status}
+	by := &ByHandError{Target: c.p.Target, Status: status}
+	if !strings.HasPrefix(status, "down") { // it may know this user only
+		r.state.ByHand, by.File = user, r.stateFile()
+	}
+	return by
 }
 
 // A ByHandError means that an instance which was started without WIJ and journal
 // recovery did not come up by itself. The manual says that this is the normal
 // case, and gives the steps: they are an operator's.
-type ByHandError struct{ Target, Status string }
+type ByHandError struct {
+	Target, Status string
+	File           string // with user and password of the start, "" if there are none
+}
 
 func (e *ByHandError) Error() string {
-	return fmt.Sprintf("%s did not come fully up by itself (it is: %s), which is usual after a restore: its databases are restored, the start has to be finished by hand with ^STURECOV, as the run-book says; shut it down as that tells, and run this restore again, which starts it", e.Target, e.Status)
+	return fmt.Sprintf("%s did not come fully up by itself (it is: %s), which is usual after a restore: its databases are restored, the start has to be finished by hand with ^STURECOV, as the run-book says%s; shut it down as that tells, and run this restore again, which starts it", e.Target, e.Status, e.login())
+}
+
+// login says with which user to log in.
+func (e *ByHandError) login() string {
+	if e.File == "" {
+		return ""
+	}
+	return ` (if it asks for a user and a password: "by_hand" in ` + e.File + ` has those of this start)`
 }
 
 // A validateAct looks whether the instance has all its databases mounted for
@@ -222,7 +244,7 @@ func (c *normalAct) run(ctx context.Context, r *restoration) error {
 	if err := r.control(ctx, "", "start", c.p.Target); err != nil {
 		return err
 	}
-	r.state.Emergency = [2]string{}
+	r.state.Emergency, r.state.ByHand = [2]string{}, [2]string{}
 	e, err := r.targetEngine(r.engine.opts.User, r.engine.opts.Password)
 	if err != nil {
 		return err

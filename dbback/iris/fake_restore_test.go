@@ -100,7 +100,7 @@ func (f *fake) apply(m []string) string {
 
 // control is the program iris: it starts and stops the instance, of which the file
 // "status" beside the fake's knows whether it is up. With "by hand" in it, it does
-// not come up.
+// not come up, with "half" not fully.
 func (f *fake) control(args []string, dir string) int {
 	path := filepath.Join(dir, "status")
 	status, err := os.ReadFile(path)
@@ -116,6 +116,8 @@ func (f *fake) control(args []string, dir string) int {
 		return 0
 	case args[0] == "start" && string(status) == "down, by hand":
 		fmt.Println("did not come up")
+	case args[0] == "start" && string(status) == "down, half":
+		must(os.WriteFile(path, []byte("sign-on inhibited"), 0o600))
 	case args[0] == "start":
 		must(os.WriteFile(path, []byte("running, since now"), 0o600))
 		starts, _ := os.ReadFile(filepath.Join(dir, "starts"))

@@ -114,7 +114,7 @@ func (p *RestorePlan) addLater() {
 			if open {
 				j.files[end], open = s, false
 			}
-		case open || !follows(last, next):
+		case open || !follows(last, next) || p.lacks(last, next):
 			j.beyond = a.Name
 			return
 		default:
@@ -127,6 +127,14 @@ func (p *RestorePlan) addLater() {
 // tell: the next of the day, or the first of another day.
 func follows(a, b dbback.JournalName) bool {
 	return b.Day == a.Day && b.Count == a.Count+1 || b.Day > a.Day && b.Count == 1
+}
+
+// lacks returns whether a file between two is known to be missing.
+func (p *RestorePlan) lacks(a, b dbback.JournalName) bool {
+	return slices.ContainsFunc(p.opts.Missing, func(name string) bool {
+		n, ok := dbback.ParseJournalName(name)
+		return ok && n.Prefix == a.Prefix && n.Compare(a) > 0 && n.Compare(b) < 0
+	})
 }
 
 // limit chooses the last file. Into a running instance, and with no other wish,

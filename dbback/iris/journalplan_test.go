@@ -76,6 +76,8 @@ func TestPlanRestore_Journals(t *testing.T) {
 		{"one twice", all(RestoreOptions{Later: later("20261122.003 04:00:00", "20261122.003z 04:00:01", "20261122.004 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
 		{"of another prefix", all(RestoreOptions{Later: later("MIRROR-M-20261122.003 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
 		{"across midnight", all(RestoreOptions{Later: later("20261122.003 23:00:00", "20261123.001 23:30:00", "20261123.002 23:40:00")}), own + " 20261122.003 20261123.001 20261123.002", "20261123.002", "23:40:00", ""},
+		{"across a midnight with one missing", all(RestoreOptions{Later: later("20261122.003 23:00:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004"}}), own + " 20261122.003", "20261122.003", "23:00:00", ""},
+		{"one missing that the instance has", all(RestoreOptions{Later: later("20261122.003 23:00:00", "20261122.004@ 23:10:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004", "M-20261122.005", "x"}}), own + " 20261122.003 20261122.004 20261123.001", "20261123.001", "23:30:00", ""},
 		{"a day that begins with another", all(RestoreOptions{Later: later("20261123.002 23:30:00")}), own, "20261122.002", "03:03:00", ""},
 		{"over a thousand a day", all(RestoreOptions{Later: later(manyJournals(3, 1001)...)}), own + " " + strings.Join(plainNames(manyJournals(3, 1001)), " "), "20261122.1001", "04:00:00", ""},
 		{"what is no journal file", all(RestoreOptions{Later: later("x 04:00:00", "20261122.003.other-1 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},

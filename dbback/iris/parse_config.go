@@ -3,6 +3,8 @@ package iris
 import (
 	"bufio"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -121,6 +123,20 @@ func parseQlist(text, name string) (instanceLine, bool) {
 		return l, true
 	}
 	return instanceLine{}, false
+}
+
+// manages returns whether a directory is the manager directory of the instance:
+// mgr below its data directory or, as of versions without one, where it is installed.
+func (l instanceLine) manages(dir string) bool {
+	for _, top := range []string{l.data, l.directory} {
+		mgr := filepath.Join(top, "mgr")
+		a, err := os.Stat(mgr)
+		b, err2 := os.Stat(dir)
+		if mgr == filepath.Clean(dir) || err == nil && err2 == nil && os.SameFile(a, b) {
+			return true
+		}
+	}
+	return false
 }
 
 // A version is what $zversion says, such as "IRIS for UNIX (Red Hat Enterprise

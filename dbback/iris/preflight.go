@@ -27,6 +27,7 @@ const (
 	checkConfig     = "configuration file"
 	checkWorkDir    = "work directory"
 	checkBusy       = "other backup"
+	checkRestores   = "restores"     // are there some that were given up?
 	checkDaemon     = "write daemon" // is it suspended, as by a backup?
 	checkSpace      = dbback.CheckIncremental
 	checkList       = "backup list"      // which databases are, or are not, in it?
@@ -242,6 +243,17 @@ func (l *look) workDir() bool {
 		return false
 	}
 	_ = held.Close()
+	l.restores()
 	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it suspends the write daemon, or makes this one fail")
 	return true
+}
+
+// restores tells of restores that were begun and given up: what they have in their
+// directories is not encrypted.
+func (l *look) restores() {
+	dirs, _ := filepath.Glob(filepath.Join(globEscape(l.engine.workDir()), restorePrefix+"-*"))
+	if len(dirs) > 0 {
+		l.warn(checkRestores, "Go on with them (datfs restore iris), or remove these directories",
+			"begun and not ended; the incrementals in their directories are not encrypted: %s", strings.Join(dirs, ", "))
+	}
 }

@@ -58,6 +58,7 @@ func TestPreflightFindings(t *testing.T) {
 		{"purge by days", func(w *world) { w.write("iris.cpf", "[Journal]\nBackupsBeforePurge=0\n") }, checkPurge, ok, ""},
 		{"no journal", say("JRN", "@@JRN||/j/|/j/"), checkJournals, warn, "no current journal"},
 		{"journal elsewhere", say("JRN", "@@JRN|/no/such/20261122.001|/no/such/|/no/such/"), checkJournals, fail, "/no/such"},
+		{"a restore that was given up", func(w *world) { w.write("mgr/Backup/datfs/restore-IRIS-2026-11-22T03-00-00Z-all/state.json", "{}") }, checkRestores, warn, "restore-IRIS-2026-11-22T03-00-00Z-all"},
 		{"no mirror", func(*world) {}, checkMirror, ok, "not a member"},
 		{"primary", func(w *world) { w.Say["MIR"], w.Say["MIRX"] = "@@MIR|1|1", "@@MIRX|0|0|M" }, checkMirror, ok, "primary failover member of M"},
 		{"async", func(w *world) { w.Say["MIR"], w.Say["MIRX"] = "@@MIR|2|0", "@@MIRX|0|1|M" }, checkMirror, warn, "async"},

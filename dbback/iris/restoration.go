@@ -74,7 +74,7 @@ type RestoreError struct {
 	Set   string
 	Step  string
 	State string // in which state the databases are, a sentence
-	Again string // the step that the same restore, repeated, begins with
+	Again string // the step that the same restore, repeated, begins with; "": it begins anew
 	Work  string // where it keeps what it knows
 	Err   error
 }
@@ -95,9 +95,9 @@ type restoration struct {
 	report  *RestoreReport
 	state   restoreState
 	begun   bool   // a run before this one, of the same restore, came beyond the look
+	version string // of the instance with the sessions
 	resumed string // the step that it went on with; "" if it began anew
 	looked  bool   // the step "look" was taken
-	version string // of the instance with the sessions
 
 	transcript strings.Builder
 }
@@ -245,11 +245,7 @@ func (r *restoration) steps(ctx context.Context) error {
 		}
 		began := time.Now()
 		if err := r.take(ctx, step); err != nil {
-			err = r.failed(step, err)
-			if r.opts.Drill && step.name != restLook {
-				err = errors.Join(err, r.abandon(ctx))
-			}
-			return err
+			return r.failed(ctx, step, err)
 		}
 		r.report.Steps = append(r.report.Steps, DoneStep{step.name, began, time.Now()})
 		r.looked = true
@@ -293,7 +289,7 @@ func (r *restoration) take(ctx context.Context, step restoreStep) error {
 }
 
 // failed says what the failure of a step means.
-func (r *restoration) failed(step restoreStep, err error) error {
+func (r *restoration) failed(ctx context.Context, step restoreStep, err error) error {
 	if damage, ok := errors.AsType[*DamageError](err); ok {
 		r.report.Damage = damage.Findings
 	}
@@ -305,7 +301,14 @@ func (r *restoration) failed(step restoreStep, err error) error {
 		}
 		return e
 	}
-	return errors.Join(e, r.save(), r.keepTranscript())
+	if !r.opts.Drill {
+		return errors.Join(e, r.save(), r.keepTranscript())
+	}
+	if left := r.abandon(ctx); left != nil {
+		return errors.Join(e, left, r.save(), r.keepTranscript())
+	}
+	e.State, e.Again, e.Work = english("drilled"), "", ""
+	return e
 }
 
 // transcriptName is the file in the work directory with what was said.

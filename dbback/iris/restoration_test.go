@@ -324,6 +324,36 @@ func TestRestore_BeginsAgain(t *testing.T) {
 	}
 }
 
+// One of everything that begins anew has the second instance let go of what a run
+// before it had it mount.
+func TestRestore_AnewDismounts(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(r *restoring)
+	}{
+		{"anew", func(r *restoring) { r.opts.Anew = true }},
+		{"without journals", func(r *restoring) { r.opts.NoJournals = true }},
+		{"a torn state", func(r *restoring) { r.spoil(func(b []byte) []byte { return b[:len(b)/2] }) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRestoring(t, RestoreOptions{Everything: true})
+			undo := failures(r)[restApply]()
+			if _, err := r.run(); err == nil {
+				t.Fatal("it does not fail")
+			}
+			undo()
+			r.w.told()
+			tt.change(r)
+			if _, err := r.run(); err != nil {
+				t.Fatal(err)
+			}
+			if told := r.w.told(); !strings.HasPrefix(told, "DM REST ") {
+				t.Errorf("it tells %s", told)
+			}
+		})
+	}
+}
+
 func (r *restoring) spoil(change func([]byte) []byte) {
 	r.w.t.Helper()
 	path := filepath.Join(r.plan.Work, "state.json")
@@ -406,6 +436,7 @@ func TestRestore_Refused(t *testing.T) {
 		{"an instance that is up", RestoreOptions{Everything: true}, func(w *world) { w.write("status", "running, since now") }, "IRIS is running, since now: it must be down, and must not be started before its databases are restored"},
 		{"an instance that is starting", RestoreOptions{Everything: true}, func(w *world) { w.write("status", "sign-on inhibited: starting") }, "IRIS is sign-on inhibited: starting: it must be down"},
 		{"an instance that is not known", RestoreOptions{Everything: true}, func(w *world) { w.Qlist = "" }, "qlist does not know an instance IRIS"},
+		{"another instance than the set's", RestoreOptions{Everything: true}, func(w *world) { w.Qlist = "IRIS^/other/^2022.1^down, last used now^iris.cpf\n" }, "IRIS is in /other/, and the set "},
 		{"the instance itself as the second one", RestoreOptions{Everything: true}, func(w *world) { w.Manager = w.at("mgr/") }, "it is no second instance"},
 		{"its own manager directory", RestoreOptions{Redirect: map[string]string{"IRISSYS": "OTHER"}}, func(w *world) { w.write("other/x", ""); w.Manager = w.at("other/") }, "another system's IRISSYS must never be put there"},
 		{"mirrored on the primary", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.Say["ST"], w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1" }, "is an active mirrored database and this is the primary"},
@@ -491,6 +522,31 @@ func TestRestore_ByHand(t *testing.T) {
 	}
 }
 
+// One that is up half knows the user of its start only: who finishes it is told
+// where that is, and it is in nothing that is kept.
+func TestRestore_HalfUp(t *testing.T) {
+	r := newRestoring(t, RestoreOptions{Everything: true})
+	r.w.write("status", "down, half")
+	for range 2 { // again, before it was finished
+		_, err := r.run()
+		byHand, ok := errors.AsType[*ByHandError](err)
+		s := r.state()
+		if !ok || byHand.Status != "sign-on inhibited" || byHand.File != filepath.Join(r.plan.Work, "state.json") || !strings.Contains(err.Error(), byHand.File) {
+			t.Fatalf("error %v", err)
+		}
+		if s.Emergency != [2]string{} || s.ByHand[0] == "" || s.ByHand[1] == "" {
+			t.Errorf("user and password %q, by hand %q", s.Emergency, s.ByHand)
+		}
+		if text, _ := os.ReadFile(filepath.Join(r.plan.Work, "transcript.txt")); strings.Contains(string(text)+err.Error(), s.ByHand[1]) {
+			t.Error("the password is in the transcript or in the error")
+		}
+	}
+	r.w.write("status", "down, last used now")
+	if report, err := r.run(); err != nil || !report.Clean {
+		t.Errorf("after it was shut down: %v", err)
+	}
+}
+
 func TestDrill(t *testing.T) {
 	to := filepath.Join(t.TempDir(), "drill")
 	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}, To: to, Drill: true})
@@ -530,6 +586,30 @@ func TestDrill(t *testing.T) {
 		t.Errorf("left are %q, and %s: %v", left(), r.plan.Work, err)
 	}
 
+	// A step fails: it cleans up too.
+	undo := failures(r)[restApply]()
+	_, err = r.run()
+	failed, ok := errors.AsType[*RestoreError](err)
+	if !ok || failed.Step != restApply || failed.State != english("drilled") || failed.Again != "" || failed.Work != "" {
+		t.Errorf("a step that fails: %+v", err)
+	}
+	if _, err := os.Stat(r.plan.Work); left() != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left are %q, and %s: %v", left(), r.plan.Work, err)
+	}
+	undo()
+	r.w.told()
+
+	// A copy that was cut off leaves a marker beside its target.
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".datfs-partial", []byte(path+" is being restored from "), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&dropAct{r.plan}).run(t.Context(), &restoration{plan: r.plan, report: &RestoreReport{}}); err != nil || left() != nil {
+		t.Errorf("after a copy that was cut off: %v, left are %q", err, left())
+	}
+
 	// What cannot be cleaned up is overwritten by the next one.
 	r.w.Say["DM"] = "@@DM|0|0"
 	if _, err = r.run(); err == nil || !strings.Contains(err.Error(), "cleaning up after the drill: Dismount of ") {
@@ -561,4 +641,25 @@ func TestDrill(t *testing.T) {
 	if b, err := os.ReadFile(path); string(b) != "somebody's" {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+// What the look refuses of several databases, although one of them cannot be
+// looked at, and of names that the configuration has already.
+func TestRestore_LookRefuses(t *testing.T) {
+	a := answering("@@MIR|1|1", "@@ERR|ST|<DISKHARD>|x|", "@@ST|1|1|0|1|0|8192")
+	dirs := []string{"/a/", "/b/"}
+	st := knownStates(a, dirs)
+	if st[0].known || !st[1].known || !st[1].mirrored {
+		t.Errorf("states %+v", st)
+	}
+	dbs := []RestoredDatabase{{Database: catalog.Database{Name: "A"}, To: "/a/"}, {Database: catalog.Database{Name: "B"}, To: "/b/"}}
+	for text, want := range map[string]bool{"@@CFG|0|\n@@CFG|1|/b": true, "@@CFG|0|\n@@CFG|1|/elsewhere/": false} {
+		if err := judgeUndefined(answering(text), dbs); (err == nil) != want || err != nil && !errors.Is(err, ErrNoRestore) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func answering(lines ...string) *answer {
+	return &answer{markers: parseMarkers([]byte(strings.Join(lines, "\n") + "\n"))}
 }

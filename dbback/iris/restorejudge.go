@@ -171,7 +171,7 @@ func judgeApply(a *answer, dbs []RestoredDatabase) error {
 	var bad []string
 	for _, db := range dbs {
 		line := restoringLine + db.Directory
-		if db.redirected && db.To != db.Directory {
+		if db.moved() {
 			line += " to " + db.To
 		}
 		after, found := afterLine(text, line)
@@ -231,7 +231,7 @@ func judgeJournals(a *answer, p *RestorePlan) (notes, warnings []string, err err
 	for _, db := range p.Databases {
 		switch {
 		case updated[db.To]:
-		case skipped[db.To], db.redirected && skipped[db.Directory]:
+		case skipped[db.To], db.moved() && skipped[db.Directory]:
 			return nil, nil, fmt.Errorf("%s answered success, but skipped %s", what, db.To)
 		default:
 			notes = append(notes, fmt.Sprintf("the journals had no updates of %s", db.Name))

@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"datfs/dbback"
@@ -23,7 +24,17 @@ func (c *lookAct) tells() []string {
 	if c.p.opts.asksForJournals() {
 		statements = append(statements, journalStatement())
 	}
-	return append(append(statements, mirrorStatement()), stateStatements(c.p.dirs())...)
+	return append(statements, c.questions()...)
+}
+
+// questions are those that the session of the look asks; the others were asked
+// before the plan was made.
+func (c *lookAct) questions() []string {
+	statements := append([]string{mirrorStatement()}, stateStatements(c.p.dirs())...)
+	if c.p.opts.Define {
+		statements = append(statements, configStatements(c.p.Databases)...)
+	}
+	return statements
 }
 
 func (c *lookAct) show(b *book) {
@@ -45,25 +56,66 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	if err := r.isFree(); err != nil {
 		return err
 	}
+	// Before anything is dismounted: is there room?
+	if err := dbback.CheckRestore(r.repo, dbback.RestoreOptions{Set: p.Set.SetName(), Place: p.files()}); err != nil {
+		return err
+	}
 	if p.Way == WayEverything {
 		if err := r.isDown(ctx); err != nil {
 			return err
 		}
 	}
-	statements := append([]string{mirrorStatement()}, stateStatements(p.dirs())...)
-	a, err := r.session(ctx, r.engine.statement("asking for the state of the databases", newScript(statements...)))
+	a, err := r.session(ctx, r.engine.statement("asking for the state of the databases", newScript(c.questions()...)))
 	if err != nil {
 		return err
+	}
+	if p.opts.Define {
+		if err := judgeUndefined(a, p.Databases); err != nil {
+			return err
+		}
 	}
 	st, err := states(a, p.dirs())
 	if trap, ok := errors.AsType[*TrapError](err); ok { // of a database that is lost: what is said then is not documented
 		r.note("%v", trap)
-		return nil
+		st, err = knownStates(a, p.dirs()), nil
 	}
 	if err != nil {
 		return err
 	}
 	return r.mirrors(a, st)
+}
+
+// knownStates returns the states of the databases of which the instance gives one.
+func knownStates(a *answer, dirs []string) []dbState {
+	out := make([]dbState, len(dirs))
+	for i := range dirs {
+		one := &answer{}
+		for _, m := range a.all("ST") {
+			if m.fields[0] == strconv.Itoa(i) {
+				m.fields = append([]string{"0"}, m.fields[1:]...)
+				one.markers = append(one.markers, m)
+			}
+		}
+		if st, err := states(one, dirs[i:i+1]); err == nil {
+			out[i] = st[0]
+		}
+	}
+	return out
+}
+
+// judgeUndefined refuses to define databases whose names the configuration has for
+// other directories.
+func judgeUndefined(a *answer, dbs []RestoredDatabase) error {
+	values, err := numbered(a, "Config.Databases", "CFG", len(dbs))
+	if err != nil {
+		return err
+	}
+	for i, v := range values {
+		if dir := slashed(strings.Join(v, "|")); dir != "" && dir != dbs[i].To {
+			return refuse("the configuration has a database %s in %s already: restore without --define, and add it under another name", dbs[i].Name, dir)
+		}
+	}
+	return nil
 }
 
 // isFree makes sure that a drill, which removes what it restored and asks nobody,
@@ -124,6 +176,10 @@ func (r *restoration) isDown(ctx context.Context) error {
 	}
 	if r.engine.mgr != "" && filepath.Clean(p.manager()) == r.engine.mgr {
 		return refuse("%s has its manager directory where the set's instance has it: it is no second instance", p.Instance)
+	}
+	if !line.manages(p.manager()) {
+		return refuse("%s is in %s, and the set %s is of an instance with the manager directory %s, which may be up: name that instance, or restore to other directories, with --to or --redirect",
+			p.Target, line.data, p.Set.SetName(), p.manager())
 	}
 	return nil
 }

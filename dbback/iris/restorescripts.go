@@ -64,6 +64,15 @@ func defineStatements(dbs []RestoredDatabase) (out []string) {
 	return out
 }
 
+// configStatements ask which directories the configuration has for the names of
+// databases, "" for none.
+func configStatements(dbs []RestoredDatabase) (out []string) {
+	for i, db := range dbs {
+		out = append(out, trapped("CFG", fmt.Sprintf(`kill q do ##class(Config.Databases).Get(%s,.q) write !,"@@CFG|%d|",$get(q("Directory")),!`, quote(db.Name), i)))
+	}
+	return out
+}
+
 // applyStatement applies an incremental to the directories in the list. 1: say
 // little; 0: nobody else may change anything meanwhile; 4: no journals (InterSystems
 // manual, Unattended Restore Using ^DBREST).
@@ -77,7 +86,7 @@ func dirList(dbs []RestoredDatabase) string {
 	var b strings.Builder
 	for _, db := range dbs {
 		to := ""
-		if db.redirected {
+		if db.moved() {
 			to = db.To
 		}
 		fmt.Fprintf(&b, "%s,%s,N\n", db.Directory, to)
@@ -124,7 +133,7 @@ func (p *RestorePlan) journalStatements() []string {
 	}
 	for i, db := range p.Databases {
 		out = append(out, only("JSEL", fmt.Sprintf(`set sc=j.SelectUpdates(%s),ok=$system.Status.IsOK(sc) write !,"@@JSEL|%d|",ok,"|",$system.Status.GetErrorText(sc),!`, quote(db.Directory), i)))
-		if db.redirected {
+		if db.moved() {
 			out = append(out, only("JRED", fmt.Sprintf(`do j.RedirectDatabase(%s,%s) set ok=1 write !,"@@JRED|%d",!`, quote(db.Directory), quote(db.To), i)))
 		}
 	}

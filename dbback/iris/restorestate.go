@@ -24,21 +24,13 @@ type restoreState struct {
 	Done      []string  `json:"done"`      // in this run and those before it
 	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
 	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
+	ByHand    [2]string `json:"by_hand"`   // the same, of a start that a person has to finish: for that person
 	Time      time.Time `json:"time"`
-	SoFar     soFar     `json:"so_far"`
-}
 
-// soFar is what the report of a restore has of the runs before.
-type soFar struct {
-	Began        time.Time  `json:"began"`
-	Steps        []DoneStep `json:"steps"`
-	Bytes        int64      `json:"bytes"`
-	WrittenBytes int64      `json:"written_bytes"`
-	LastJournal  string     `json:"last_journal"`
-	Reached      time.Time  `json:"reached"`
+	Report *RestoreReport `json:"report,omitempty"` // as far as it came
 	// Of the steps but "look", which each run takes and judges anew.
-	Warnings []string `json:"warnings"`
-	Notes    []string `json:"notes"`
+	Warnings []string `json:"warnings,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
 }
 
 func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "state.json") }
@@ -61,10 +53,9 @@ func (r *restoration) load() error {
 		return err
 	}
 	s, ok := parseState(b)
-	if !ok || s.Key != key {
-		return nil // torn, or of another restore: as good as none
-	}
-	if r.begun = s.Step != ""; r.opts.Anew {
+	r.begun = ok && s.Key == key && s.Step != ""
+	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
+		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
 		return nil
 	}
 	r.state, r.resumed = s, s.Next
@@ -77,18 +68,21 @@ func (r *restoration) load() error {
 	return nil
 }
 
+func parseState(b []byte) (s restoreState, ok bool) {
+	err := json.Unmarshal(b, &s)
+	return s, err == nil
+}
+
 // takeUp makes what the runs before this one did part of its report and of its
 // transcript: what is kept in the set is of the restore as a whole.
 func (r *restoration) takeUp() error {
-	report, was := r.report, &r.state.SoFar
-	if !was.Began.IsZero() {
-		report.Began = was.Began
+	if old := r.state.Report; old != nil {
+		now := r.report
+		now.Began, now.Steps, now.Bytes, now.WrittenBytes = old.Began, old.Steps, old.Bytes, old.WrittenBytes
+		now.LastJournal, now.Reached = old.LastJournal, old.Reached
+		now.Warnings = slices.Concat(r.state.Warnings, now.Warnings)
+		now.Notes = slices.Concat(r.state.Notes, now.Notes)
 	}
-	report.Steps = was.Steps
-	report.Bytes, report.WrittenBytes = was.Bytes, was.WrittenBytes
-	report.LastJournal, report.Reached = was.LastJournal, was.Reached
-	report.Warnings = slices.Concat(was.Warnings, report.Warnings)
-	report.Notes = slices.Concat(was.Notes, report.Notes)
 	text, err := os.ReadFile(filepath.Join(r.plan.Work, transcriptName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -100,18 +94,9 @@ func (r *restoration) takeUp() error {
 	return err
 }
 
-func parseState(b []byte) (s restoreState, ok bool) {
-	err := json.Unmarshal(b, &s)
-	return s, err == nil
-}
-
 // save keeps the state, durably.
 func (r *restoration) save() error {
-	r.state.Time = time.Now()
-	report, so := r.report, &r.state.SoFar
-	so.Began, so.Steps = report.Began, report.Steps
-	so.Bytes, so.WrittenBytes = report.Bytes, report.WrittenBytes
-	so.LastJournal, so.Reached = report.LastJournal, report.Reached
+	r.state.Time, r.state.Report = time.Now(), r.report
 	b, err := json.MarshalIndent(r.state, "", "  ")
 	if err != nil {
 		return err
@@ -190,7 +175,7 @@ func (r *restoration) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	keep(&r.report.Notes, r.opts.Log, text)
 	if r.looked {
-		keep(&r.state.SoFar.Notes, nil, text)
+		keep(&r.state.Notes, nil, text)
 	}
 }
 
@@ -199,7 +184,7 @@ func (r *restoration) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	keep(&r.report.Warnings, r.opts.Log, text)
 	if r.looked {
-		keep(&r.state.SoFar.Warnings, nil, text)
+		keep(&r.state.Warnings, nil, text)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"datfs/catalog"
+	"datfs/dbback"
 )
 
 // RunBook returns the plan as a text for people, in Markdown: with the one command
@@ -57,7 +58,7 @@ func plainDatabases(info *catalog.SetInfo) (out []string) {
 		return nil
 	}
 	for _, db := range info.Method.Databases {
-		if !isSystem(db) {
+		if !isSystem(db) && !strings.EqualFold(db.Name, securityName) {
 			out = append(out, db.Directory)
 		}
 	}
@@ -73,11 +74,16 @@ type book struct {
 }
 
 func (b *book) line(format string, args ...any) {
+	b.endShell()
+	fmt.Fprintf(b, format+"\n", args...)
+}
+
+// endShell ends a block of commands: what comes then is not pasted with them.
+func (b *book) endShell() {
 	if commands := b.commands; len(commands) > 0 {
 		b.commands = nil
 		b.line("```sh\n%s\n```\n", strings.Join(commands, "\n"))
 	}
-	fmt.Fprintf(b, format+"\n", args...)
 }
 
 func (b *book) say(key string, args ...any) { b.line("%s\n", say(b.lang, key, args...)) }
@@ -336,16 +342,8 @@ func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(printable(s))
 }
 
-// shellWord quotes s for a shell where it needs it.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
+// shellWord quotes a word for a shell where it needs it.
+func shellWord(s string) string { return dbback.ShellWord(s) }
 
 func shellWords(words []string) string {
 	var out []string

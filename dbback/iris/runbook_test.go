@@ -135,7 +135,7 @@ func TestTexts_Used(t *testing.T) {
 	}
 	for key := range texts {
 		fact, isFact := strings.CutPrefix(key, "fact.")
-		used := strings.Contains(source.String(), `, "`+key+`"`) || strings.Contains(source.String(), `say("`+key+`"`) ||
+		used := strings.Contains(source.String(), `, "`+key+`"`) || strings.Contains(source.String(), `say("`+key+`"`) || strings.Contains(source.String(), `english("`+key+`"`) ||
 			strings.Contains(source.String(), `list("`+key+`"`) || isFact && (strings.Contains(source.String(), `fact("`+fact+`"`) || strings.Contains(source.String(), `{"`+fact+`", `))
 		if !used && !known[key] {
 			t.Errorf("nothing says %s", key)

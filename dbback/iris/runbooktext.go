@@ -116,7 +116,7 @@ var texts = map[string][2]string{
 
 	"step.copy":  {"Put the dirty copies in their places", "ダーティ・コピーの配置"},
 	"why.copy":   {"Only blocks that differ are written; times and sizes of the files are not relied on. A lock file that is left over would make the database read-only.", "異なるブロックだけが書き込まれます(ファイルの日時やサイズでは判断しません)。ロック・ファイルが残っていると、データベースが読み取り専用でマウントされます。"},
-	"state.copy": {"The databases are dismounted and partly overwritten: they cannot be used", "データベースはディスマウントされ、一部が上書きされています。使用できません"},
+	"state.copy": {"The databases are dismounted, and overwritten in part or not at all: they cannot be used", "データベースはディスマウントされ、一部が上書きされているか、まだ上書きされていません。使用できません"},
 
 	"step.define":   {"Add the databases to the configuration", "データベースの構成への追加"},
 	"why.define":    {"Only if they are to stay. A database need not be in the configuration to be restored.", "残しておく場合のみ必要です。リストアのためだけなら構成への追加は不要です。"},
@@ -169,5 +169,6 @@ var texts = map[string][2]string{
 	"step.remove":   {"Remove what the drill restored", "予行演習で復元したものの削除"},
 	"why.remove":    {"It was a rehearsal.", "予行演習のため、削除します。"},
 	"expect.remove": {"`@@DM|number|1` (or `none`) for each database, then `@@ST|number|0|…` or `none`.", "各データベースに `@@DM|番号|1`(または `none`)、続いて `@@ST|番号|0|…` または `none`。"},
+	"drilled":       {"The originals were not touched, and the drill's copies are removed", "元のデータベースには触れておらず、予行演習のコピーは削除されました"},
 	"state.remove":  {"The drill's copies may still be mounted, or lie in their directory", "予行演習のコピーがマウントされたまま、またはディレクトリに残っている可能性があります"},
 }

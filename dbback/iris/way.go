@@ -42,6 +42,7 @@ type RestoreOptions struct {
 	Until      time.Time
 	NoJournals bool                     // apply none: open transactions stay as they are
 	Later      []dbback.ArchivedJournal // journal files beyond the set, oldest first
+	Missing    []string                 // journal files that are known to have been, and are in no set
 
 	// WorkDir is where a restore makes the directory for what it needs, as in
 	// Options: "" is the usual one below the manager directory of the set's instance.
@@ -71,8 +72,11 @@ type RestoredDatabase struct {
 	To    string         // its directory after the restore, with a slash
 	Files map[int]string // where each of its files goes, by index in the set's Files
 
-	redirected bool
+	redirected bool // it was said where it goes
 }
+
+// moved returns whether the database goes to another directory than its own.
+func (r *RestoredDatabase) moved() bool { return r.To != r.Directory }
 
 // ErrNoRestore means that what was asked for is not to be done.
 var ErrNoRestore = errors.New("not restored")
@@ -165,6 +169,9 @@ const engineName = "iris"
 // Backup and Restore).
 var systemNames = []string{"IRISSYS", "CACHESYS"}
 
+// securityName is the database with users and roles, of versions since 2025.
+const securityName = "IRISSECURITY"
+
 func isSystem(db catalog.Database) bool {
 	return slices.Contains(systemNames, strings.ToUpper(db.Name))
 }
@@ -244,6 +251,8 @@ func (p *RestorePlan) check(r *RestoredDatabase) error {
 			"(--redirect %s=DIR) and puts it in its place when the instance is down", r.Name, r.Name)
 	case len(r.Paths) == 0:
 		return fmt.Errorf("the set does not say which files %s has: %w", r.Name, catalog.ErrNotFound)
+	case strings.EqualFold(r.Name, securityName) && p.Way == WayDatabases:
+		return refuse("whether %s can be dismounted while the instance is up is not known: restore it to another directory (--redirect %s=DIR), or everything", r.Name, r.Name)
 	case !filepath.IsAbs(r.To):
 		return fmt.Errorf("%s is not an absolute path", r.To)
 	case strings.ContainsAny(r.To+r.Directory, ",\"") || hasControl(r.To+r.Directory):
@@ -258,7 +267,7 @@ func (p *RestorePlan) check(r *RestoredDatabase) error {
 			return fmt.Errorf("the set does not have %s: %w", path, catalog.ErrNotFound)
 		}
 		rel, inside := strings.CutPrefix(filepath.Clean(path), r.Directory)
-		if r.redirected && !inside {
+		if r.moved() && !inside {
 			return refuse("%s has volumes in other directories, such as %s: how to move those is not known; restore it to where it was", r.Name, path)
 		}
 		if r.Files[i] = filepath.Clean(path); r.redirected {
@@ -281,7 +290,9 @@ func (p *RestorePlan) checkApart() error {
 		return nil
 	}
 	for _, db := range p.Set.Method.Databases {
-		if name, ok := at[db.Directory]; ok {
+		name, ok := at[db.Directory]
+		// Its own place, if that was said: another instance may have the same paths.
+		if _, said := p.redirection(db, make(map[string]bool)); ok && (name != db.Name || said == 0) {
 			return refuse("%s would be restored to %s, where %s belongs; without --to and --redirect it goes back to its own place", name, db.Directory, db.Name)
 		}
 	}

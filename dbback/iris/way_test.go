@@ -444,15 +444,15 @@ func TestPlanRestore_Ways(t *testing.T) {
 	}
 }
 
-// Where a step that failed begins again: the copy is put back after a failure
-// between it and the incremental, and nothing is dismounted for what comes after.
+// Where a step that failed begins again: a copy comes before an incremental that
+// was begun, and nothing is dismounted for what comes after it.
 func TestPlanRestore_Again(t *testing.T) {
 	want := map[Way]map[string]string{
+		// What was mounted may have been written to since.
 		WayDatabases: {restCopy: restDismount, restMount: restDismount, restApply: restDismount},
 		WayElsewhere: {restCopy: restDismount, restDefine: restDismount, restMount: restDismount, restApply: restDismount},
 		// The instance is down, and the second one has them open only while and
 		// after it applies: the copy begins with a dismount there.
-		// It may be stopped by hand after a start that did not come fully up.
 		WayEverything: {restApply: restCopy, restValidate: restStart},
 	}
 	for _, opts := range []RestoreOptions{
@@ -510,5 +510,23 @@ func TestPlan_Overwrites(t *testing.T) {
 		if got := p.Overwrites(next); !slices.Equal(got, lines) {
 			t.Errorf("from the step %q on: %q, want %q", next, got, lines)
 		}
+	}
+}
+
+// Another instance may have its databases at the same paths: if that is said, a
+// database goes to its own place there, with nothing redirected.
+func TestPlanRestore_OwnPlaceElsewhere(t *testing.T) {
+	info := madeSet()
+	dir := info.Method.Databases[1].Directory
+	name := info.Method.Databases[1].Name
+	p := mustPlan(t, info, RestoreOptions{Redirect: map[string]string{name: dir}})
+	if p.Way != WayElsewhere || p.Databases[0].To != dir || dirList(p.Databases) != dir+",,N\n" {
+		t.Errorf("%s to %s, list %q", p.Way, p.Databases[0].To, dirList(p.Databases))
+	}
+	if told := strings.Join(p.Statements(), "\n"); strings.Contains(told, "JRED") || !strings.Contains(told, "j.JournalLog") {
+		t.Errorf("statements\n%s", told)
+	}
+	if _, err := PlanRestore(madeSet(), RestoreOptions{Databases: []string{name}, To: "/"}); !errors.Is(err, ErrNoRestore) {
+		t.Errorf("to the root directory: %v", err)
 	}
 }

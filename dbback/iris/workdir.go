@@ -14,7 +14,7 @@ import (
 )
 
 // ErrBusy means that another backup of the instance is at work.
-var ErrBusy = errors.New("another datfs is backing up this instance, or one that was killed has left a session that is still at work")
+var ErrBusy = errors.New("another datfs is backing up or restoring this instance, or one that was killed has left a session that is still at work")
 
 // workDir returns the directory that runs have theirs in, "" as long as the
 // manager directory is not known.
