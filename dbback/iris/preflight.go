@@ -251,7 +251,7 @@ func (l *look) workDir() bool {
 // restores tells of restores that were begun and given up: what they have in their
 // directories is not encrypted.
 func (l *look) restores() {
-	dirs, _ := filepath.Glob(filepath.Join(globEscape(l.engine.workDir()), restorePrefix+"-*"))
+	dirs, _ := filepath.Glob(filepath.Join(globEscape(l.engine.workDir()), workPrefix+"-*"))
 	if len(dirs) > 0 {
 		l.warn(checkRestores, "Go on with them (datfs restore iris), or remove these directories",
 			"begun and not ended; the incrementals in their directories are not encrypted: %s", strings.Join(dirs, ", "))

@@ -96,13 +96,13 @@ func (p *RestorePlan) dismount() *terminalAct {
 	return p.terminal("dismounting", dismountStatements(dirs), func(_ *restoration, a *answer) error { return judgeDismount(a, dirs) })
 }
 
-// restorePrefix begins the names of the directories of restores.
-const restorePrefix = "restore"
+// workPrefix begins the names of the directories of restores.
+const workPrefix = "restore"
 
 // restoreDir returns the directory of a restore: the same for the same restore, so
 // that it can be gone on with.
 func restoreDir(base string, set catalog.SetName, key string) string {
-	return filepath.Join(base, strings.Join([]string{restorePrefix, set.Instance, set.Name, key}, "-"))
+	return filepath.Join(base, strings.Join([]string{workPrefix, set.Instance, set.Name, key}, "-"))
 }
 
 // shortSum makes a short name of a text.
