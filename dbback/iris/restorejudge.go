@@ -253,7 +253,7 @@ func updatedList(text, kind string) map[string]bool {
 		line = strings.TrimRight(line, "\r\n")
 		m := reNumbered.FindStringSubmatch(line)
 		switch {
-		case m != nil:
+		case m != nil && !hasControl(m[1]):
 			out[slashed(m[1])] = true
 		case strings.TrimSpace(line) != "":
 			return out
