@@ -73,8 +73,15 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 		},
 		Progress: s.progress,
 		Anew:     true,
-		Step:     func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
-		Log:      func(format string, args ...any) { s.say("note: "+format, args...) },
+		Confirm: func(p *iris.RestorePlan, _ string) error {
+			// One that removes what it restored refuses this by itself.
+			if there := p.Overwrites(""); c.Bool("keep") && len(there) > 0 {
+				return withHint(fmt.Errorf("drill %s: a drill asks nobody, and overwrites nothing: %s", name, there[0]), "name another directory with --to")
+			}
+			return nil
+		},
+		Step: func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
+		Log:  func(format string, args ...any) { s.say("note: "+format, args...) },
 	})
 	s.stop()
 	if c.Path("to") == "" && !c.Bool("keep") { // empty, if all went well

@@ -324,3 +324,24 @@ func TestRestore_ReadOnlyRepository(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// A drill that is kept stays as it is: the next one overwrites nothing.
+func TestRestore_DrillKept(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, practice.StartOptions{Load: practice.LoadLight})
+	s.backup(t, 0)
+	to := t.TempDir()
+	args := []string{"drill", s.set(t), "--instance", "PRACTICE", "--database", "USER", "--keep", "--to", to}
+	if r := s.datfs(t, args...); r.code != 0 {
+		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+	}
+	kept := filepath.Join(to, s.database("user"), "IRIS.DAT")
+	s.dismount(t, filepath.Dir(kept)+"/")
+	was := sum(t, kept)
+	if r := s.datfs(t, args...); r.code != 1 || !strings.Contains(r.stderr, "overwrites nothing: "+kept) {
+		t.Errorf("exit code %d, it said:\n%s", r.code, r.stderr)
+	}
+	if sum(t, kept) != was {
+		t.Errorf("%s was changed", kept)
+	}
+}
