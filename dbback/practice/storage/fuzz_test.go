@@ -52,6 +52,9 @@ func FuzzJournal(f *testing.F) {
 	b = appendRecord(b, &record{Type: recEnd, Key: "/j/20261122.002"})
 	f.Add(b, false)
 	f.Add(b[:len(b)-3], true)
+	bad := bytes.Clone(b)
+	bad[journalHeader+recHead+3] ^= 1
+	f.Add(bad, false)
 	f.Add([]byte(journalMagic), false)
 	f.Fuzz(func(t *testing.T, b []byte, compress bool) {
 		dir := t.TempDir()
@@ -73,14 +76,14 @@ func FuzzJournal(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if info.End < journalHeader || info.End > int64(len(b)) || info.Torn != (info.End < int64(len(b))) {
+		if info.End < journalHeader || info.End > int64(len(b)) || info.Torn != (info.End < int64(len(b))) || info.Bad && !info.Torn {
 			t.Fatalf("%+v in %d bytes", info, len(b))
 		}
 		if err := os.Truncate(path, info.End); err != nil {
 			t.Fatal(err)
 		}
 		same, err := InspectJournal(path)
-		info.Torn = false
+		info.Torn, info.Bad = false, false // what was wrong lay behind the end
 		if err != nil || !reflect.DeepEqual(info, same) {
 			t.Errorf("%+v; what is good of it %+v, %v", info, same, err)
 		}
