@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // A disk does the durable steps of a repository. This is the only file of the
@@ -34,6 +35,7 @@ func (d *disk) mkdir(name string) error {
 	if err == nil {
 		d.did("mkdir", name)
 	}
+	d.giveToOwner(name)
 	// Also if it was there: who made it may have been killed before this.
 	return d.syncDir(filepath.Dir(name))
 }
@@ -43,8 +45,47 @@ func (d *disk) create(name string) (*os.File, error) {
 	f, err := os.OpenFile(d.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		d.did("create", name)
+		d.giveToOwner(name)
 	}
 	return f, err
+}
+
+// lock takes the lock on the file name, see lockFile.
+func (d *disk) lock(name string, mode LockMode) (*fileLock, error) {
+	l, err := lockFile(d.path(name), mode)
+	d.giveToOwner(name)
+	return l, err
+}
+
+// waitForLock takes the lock on the file name, see waitForLock.
+func (d *disk) waitForLock(name string) (*fileLock, error) {
+	l, err := waitForLock(d.path(name))
+	d.giveToOwner(name)
+	return l, err
+}
+
+// giveToOwner gives what root has made to the owner of the repository's directory:
+// a backup or a restore may need root, and the next one of the repository's owner
+// has to read, lock and remove what it left. What else was root's and was put in
+// the name's place, by a link, is not given. Where a disk refuses all this, things
+// are as they are for all that root makes there.
+func (d *disk) giveToOwner(name string) {
+	if os.Geteuid() != 0 {
+		return
+	}
+	f, err := os.OpenFile(d.path(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }()
+	var it, dir syscall.Stat_t
+	if syscall.Fstat(int(f.Fd()), &it) != nil || syscall.Stat(d.dir, &dir) != nil {
+		return
+	}
+	linked := it.Mode&syscall.S_IFMT == syscall.S_IFREG && it.Nlink > 1
+	if it.Uid == 0 && dir.Uid != 0 && !linked {
+		_ = f.Chown(int(dir.Uid), int(dir.Gid))
+	}
 }
 
 // sync makes what was written to f survive a power cut.
@@ -106,6 +147,7 @@ func (d *disk) replace(name string, data []byte) error {
 
 // swap makes the file temp take the place of name, durably.
 func (d *disk) swap(temp, name string) error {
+	d.giveToOwner(temp)
 	if err := os.Rename(d.path(temp), d.path(name)); err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -73,7 +72,7 @@ func (r *Repository) addNote(set SetName, name noteName, body []byte) (n Note, e
 	}
 	// One at a time, so that no two take the same name: a rename would make the
 	// later one replace the other.
-	lock, err := waitForLock(r.disk.path(path.Join(setsName, set.Instance, notesLock)))
+	lock, err := r.disk.waitForLock(path.Join(setsName, set.Instance, notesLock))
 	if err != nil {
 		return Note{}, err
 	}
@@ -98,24 +97,7 @@ func (r *Repository) addNote(set SetName, name noteName, body []byte) (n Note, e
 	if err := r.disk.replace(path.Join(dir, name.String()), encodeNote(name.kind, name.time, body)); err != nil {
 		return Note{}, err
 	}
-	r.giveToOwner(set, path.Join(setsName, set.Instance, notesLock), dir, path.Join(dir, name.String()))
 	return name.note(int64(len(body))), nil
-}
-
-// giveToOwner gives what root has made to the owner of the set: restores may need
-// root, and the next backup and verify of another user have to read their notes.
-// Where a disk refuses that, things are as they are for all that root does there.
-func (r *Repository) giveToOwner(set SetName, names ...string) {
-	if os.Geteuid() != 0 {
-		return
-	}
-	var st syscall.Stat_t
-	if syscall.Stat(r.disk.path(path.Join(setsName, set.Instance, set.Name+sealedSuffix)), &st) != nil {
-		return
-	}
-	for _, name := range names {
-		_ = os.Lchown(r.disk.path(name), int(st.Uid), int(st.Gid))
-	}
 }
 
 // clearNotes removes the unfinished notes that a kill left. The lock is held, so

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -122,27 +121,6 @@ func TestNotes(t *testing.T) {
 	rebuild(t, r.Dir()) // I4
 	check(openRepo(t, r.Dir()))
 	checkNoRemains(t, r.Dir())
-}
-
-// A note that root adds is of the owner of the set, and so is what it lies in.
-func TestAddNote_Owner(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
-	}
-	r, set := oneSet(t)
-	if err := os.Lchown(r.disk.path("sets/PROD/"+set.Name+sealedSuffix), 12345, 54321); err != nil {
-		t.Fatal(err)
-	}
-	n := addNote(t, r, set, "drill", "x")
-	for _, name := range []string{notesLock, set.Name + notesSuffix, set.Name + notesSuffix + "/" + n.Name} {
-		info, err := os.Lstat(r.disk.path("sets/PROD/" + name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if st := info.Sys().(*syscall.Stat_t); st.Uid != 12345 || st.Gid != 54321 {
-			t.Errorf("%s is of %d:%d", name, st.Uid, st.Gid)
-		}
-	}
 }
 
 func TestAddNote_Refused(t *testing.T) {

@@ -80,7 +80,7 @@ func initialize(dir string, key pack.Key) error {
 		return fmt.Errorf("init %s: %w", name, err)
 	}
 	d := disk{dir: dir}
-	l, err := lockFile(d.path(lockName), Exclusive)
+	l, err := d.lock(lockName, Exclusive)
 	if err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
@@ -97,6 +97,7 @@ func initialize(dir string, key pack.Key) error {
 	if err := errors.Join(d.remove(catalogName), (&db{path: d.path(catalogName)}).create()); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
+	d.giveToOwner(catalogName)
 	c := config{FormatVersion: FormatVersion, ID: pack.NewID().String(), BlockIDKey: hex.EncodeToString(key[:]), Compression: "zstd"}
 	c.Sum = c.sum()
 	b, err := json.MarshalIndent(c, "", "  ")
@@ -157,7 +158,7 @@ func Open(dir string, mode LockMode) (*Repository, error) {
 	if err := r.readConfig(); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", dir, err)
 	}
-	if r.lock, err = lockFile(r.disk.path(lockName), mode); err != nil {
+	if r.lock, err = r.disk.lock(lockName, mode); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", dir, err)
 	}
 	r.db.path = r.disk.path(catalogName)

@@ -69,7 +69,7 @@ func (r *Repository) begin(opts BeginOptions) (*SetWriter, error) {
 	if err := r.disk.mkdir(dir); err != nil {
 		return nil, err
 	}
-	lock, err := lockFile(r.disk.path(path.Join(dir, instanceLock)), Exclusive)
+	lock, err := r.disk.lock(path.Join(dir, instanceLock), Exclusive)
 	if err != nil {
 		return nil, err
 	}
