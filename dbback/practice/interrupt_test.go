@@ -59,3 +59,21 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("exit code %d\n%s", got, out)
 	}
 }
+
+// A session whose reader has gone goes on to the end of its script.
+func TestSession_NobodyReads(t *testing.T) {
+	inst := newInstance(t)
+	r, err := practice.At(inst.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, out := io.Pipe()
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	script := "write \"a\",!\nwrite \"b\",!\nhalt\n"
+	code := r.Command(t.Context(), "iris", []string{"session", "PRACTICE", "-U", "%SYS"}, practice.Streams{In: strings.NewReader(script), Out: out, Err: io.Discard})
+	if code != 0 {
+		t.Errorf("exit code %d, want that of its halt", code)
+	}
+}
