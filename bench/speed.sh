@@ -101,6 +101,14 @@ if command -v xxhsum >/dev/null; then
 fi
 run $datfs unmount "$mnt"
 
+step "Restore it, then the set before it over that: only what differs is written"
+first_set=PROD/$($datfs sets --json | sed -n 's/^ *"name": "\(.*\)",$/\1/p' | sort | head -n 1)
+run rm "$out$db"
+timed $datfs restore PROD/latest --to "$out"
+run cmp "$out$db" "$db"
+timed $datfs restore "$first_set" --to "$out"
+run $datfs restore "$first_set" --to "$out" --dry-run
+
 step "The savings report"
 run $datfs stats
 
