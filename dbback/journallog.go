@@ -54,7 +54,8 @@ func ReadJournalLog(r io.Reader) ([]string, error) {
 func journalInLine(line string) (string, bool) {
 	ends := func(r rune) bool { return r <= ' ' || strings.ContainsRune(`,;|^="'<>()`, r) }
 	for _, word := range strings.FieldsFunc(line, ends) {
-		if _, ok := ParseJournalName(path.Base(word)); ok {
+		_, file := path.Split(word) // "" of a directory
+		if _, ok := ParseJournalName(file); ok {
 			return PlainJournal(word), true
 		}
 	}

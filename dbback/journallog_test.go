@@ -17,6 +17,7 @@ func TestReadJournalLog(t *testing.T) {
 		{"twice: the last counts", "/j/20261122.001\n/j/20261122.002\n/alt/20261122.001\n", "/j/20261122.002 /alt/20261122.001"},
 		{"the first of a line", "/j/20261122.001 /j/20261122.002\n", "/j/20261122.001"},
 		{"no end of line", "/j/20261122.001", "/j/20261122.001"},
+		{"a directory", "/j/20261122.001z/\n", ""},
 		{"nothing of the kind", "list\njournal.log\n20261122\n", ""},
 		{"not lines", "/j/20261122.001\n" + strings.Repeat("x", 2*maxLogLine), "/j/20261122.001"},
 		{"empty", "", ""},
@@ -31,6 +32,7 @@ func TestReadJournalLog(t *testing.T) {
 
 func FuzzReadJournalLog(f *testing.F) {
 	f.Add("/j/20261122.001z\n3,/j/x20261122.002\r\n\x00;^")
+	f.Add("20261122.001z/")
 	f.Fuzz(func(t *testing.T, text string) {
 		names, _ := ReadJournalLog(strings.NewReader(text))
 		seen := make(map[string]bool)
