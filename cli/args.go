@@ -25,7 +25,7 @@ func arrange(app *cli.App, args []string) []string {
 	}
 	var flags, rest []string
 	names, commands := args[:1:1], app.Commands
-	takesValue := valueFlags(app)
+	takesValue, help := valueFlags(app), false
 	for i := 1; i < len(args); i++ {
 		arg := args[i]
 		switch cmd := findCommand(commands, arg); {
@@ -34,6 +34,7 @@ func arrange(app *cli.App, args []string) []string {
 			i = len(args)
 		case isFlag(arg):
 			flags = append(flags, arg)
+			help = help || slices.Contains(cli.HelpFlag.Names(), flagName(arg))
 			if !takesValue[flagName(arg)] || strings.Contains(arg, "=") {
 				break
 			}
@@ -48,6 +49,9 @@ func arrange(app *cli.App, args []string) []string {
 		default:
 			rest = append(rest, arg)
 		}
+	}
+	if help {
+		rest = nil // or the library looks for a help topic of that name
 	}
 	if len(rest) > 0 {
 		rest = slices.Insert(rest, 0, "--")
@@ -101,8 +105,13 @@ func findCommand(commands []*cli.Command, name string) *cli.Command {
 }
 
 // checkArgs holds the arguments of a command to its ArgsUsage, in which "SET" is
-// one argument, "FILE..." at least one, and "[SET...]" any number.
+// one argument, "FILE..." at least one, and "[SET...]" any number. No argument and
+// no value of a flag is empty: "--to \"$DIR\"" with DIR not set is not the same as
+// no --to.
 func checkArgs(c *cli.Context) error {
+	if err := checkEmpty(c); err != nil {
+		return err
+	}
 	n := c.NArg()
 	for i, word := range strings.Fields(c.Command.ArgsUsage) {
 		if strings.HasPrefix(word, "[") {
@@ -117,6 +126,35 @@ func checkArgs(c *cli.Context) error {
 	}
 	if wanted := len(strings.Fields(c.Command.ArgsUsage)); n > wanted {
 		return usageErrorf(c, "unexpected argument %q", c.Args().Get(wanted))
+	}
+	return nil
+}
+
+// noDatabasesFlag is the flag of "practice create" that may be empty: a second
+// instance needs no databases of its own.
+const noDatabasesFlag = "databases"
+
+// checkEmpty returns a usage error for a flag of the command line or an argument
+// that is there, and empty.
+func checkEmpty(c *cli.Context) error {
+	for _, f := range c.Command.Flags {
+		name := f.Names()[0]
+		doc, ok := f.(cli.DocGenerationFlag)
+		if !ok || !doc.TakesValue() || !c.IsSet(name) || len(doc.GetEnvVars()) > 0 || name == noDatabasesFlag {
+			continue
+		}
+		values := []string{c.String(name)}
+		if _, ok := f.(*cli.StringSliceFlag); ok {
+			values = c.StringSlice(name)
+		} else if _, ok := f.(*cli.PathFlag); ok {
+			values = []string{c.Path(name)}
+		}
+		if slices.Contains(values, "") {
+			return usageErrorf(c, "--%s is empty: if it is a variable of a script, it has no value", name)
+		}
+	}
+	if i := slices.Index(c.Args().Slice(), ""); i >= 0 {
+		return usageErrorf(c, "argument %d is empty: if it is a variable of a script, it has no value", i+1)
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ func TestArrange(t *testing.T) {
 		{"SingleDash", "datfs backup files - --name P", "datfs backup files --name P -- -"},
 		{"AfterTerminator", "datfs backup files --name P -- --json -x --", "datfs backup files --name P -- --json -x --"},
 		{"HelpOfCommand", "datfs help backup files", "datfs help -- backup files"},
+		{"HelpWithArgument", "datfs restore S --help", "datfs restore --help"},
+		{"ValueNamedLikeHelp", "datfs restore S --to h", "datfs restore --to h -- S"},
 		{"UnknownCommand", "datfs --repo R nosuch --json", "datfs --repo R --json -- nosuch"},
 		{"UnknownBeforeCommand", "datfs nosuch sets", "datfs -- nosuch sets"},
 		{"UnknownFlag", "datfs sets --nosuch x", "datfs sets --nosuch -- x"},

@@ -69,7 +69,7 @@ both when both are on the PATH:
    PATH=/tmp/p/bin:/tmp/second/bin:$PATH`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "name", Value: practice.DefaultName, Usage: "the instance's `NAME`"},
-			&cli.StringFlag{Name: "databases", Value: strings.Join(practice.DefaultDatabases(), ","), Usage: "`NAMES` of the user's databases, with commas between; '' for none"},
+			&cli.StringFlag{Name: noDatabasesFlag, Value: strings.Join(practice.DefaultDatabases(), ","), Usage: "`NAMES` of the user's databases, with commas between; '' for none"},
 			&cli.StringFlag{Name: "size", Value: "32MiB", Usage: "`SIZE` of each of these at the start; they grow"},
 			&cli.StringFlag{Name: "user", Usage: "the `USER` that may sign on, with --password"},
 			&cli.StringFlag{Name: "password", Usage: "make sessions ask for a user and this `PASSWORD`; it protects nothing"},
