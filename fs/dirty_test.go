@@ -105,7 +105,7 @@ func TestReadmeText_Dirty(t *testing.T) {
 			t.Errorf("README.txt does not say %q:\n%s", want, got)
 		}
 	}
-	for _, not := range []string{"To put everything back", "To restore a single file"} {
+	for _, not := range []string{"To put everything back", "To restore a single file", ".DAT /data"} {
 		if strings.Contains(got, not) {
 			t.Errorf("README.txt of a dirty copy says %q", not)
 		}

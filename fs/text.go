@@ -104,7 +104,7 @@ func readmeText(repoDir, mountDir string, newest *set) []byte {
 		} else {
 			b.WriteString("To restore a single file:\n\n")
 		}
-		fmt.Fprintf(&b, readmeFile, quote(path.Join(mountDir, f)), quote(original), repo, quote(name), quote(original))
+		fmt.Fprintf(&b, readmeFile, quote(path.Join(mountDir, f)), repo, quote(name), quote(original))
 	}
 	fmt.Fprintf(&b, readmeCheck, latest)
 	return b.Bytes()
@@ -227,8 +227,8 @@ const readmeFileDirty = `To copy a single file, which needs the incremental and 
 
 `
 
-const readmeFile = `  rsync -aHAX --inplace %[1]s %[2]s
-  datfs --repo %[3]s restore %[4]s --to /restore --only %[5]s
+const readmeFile = `  rsync -aHAX --inplace %[1]s /restore/
+  datfs --repo %[2]s restore %[3]s --to /restore --only %[4]s
 
 `
 

@@ -190,7 +190,7 @@ func TestReadmeText(t *testing.T) {
 	for _, want := range []string{
 		"rsync -aHAX --inplace /mnt/b/latest/B/databases/ /restore/\n",
 		"datfs --repo /repo restore B/2 --to /restore\n",
-		"rsync -aHAX --inplace '/mnt/b/sets/B/2/databases/data/my db/IRIS.DAT' '/data/my db/IRIS.DAT'\n",
+		"rsync -aHAX --inplace '/mnt/b/sets/B/2/databases/data/my db/IRIS.DAT' /restore/\n",
 		"--only '/data/my db/IRIS.DAT'\n",
 		"cd /mnt/b/latest/B && xxhsum -c SUMS.xxh64\n",
 	} {
