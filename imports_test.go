@@ -26,12 +26,15 @@ const module = "datfs"
 // outside stand beside it and nothing imports them.
 var drawing = map[string][]string{
 	".":           {"cli"},
-	"cli":         {"fs", "dbback", "dbback/iris", "dbback/gtm", "dbback/practice", "catalog"},
-	"fs":          {"catalog"},
-	"dbback":      {"catalog"},
-	"dbback/iris": {"dbback", "catalog"},
-	"dbback/gtm":  {"dbback", "catalog"},
-	"catalog":     {"catalog/pack"},
+	"cli":        {"fs", "dbback", "dbback/iris", "dbback/iris/session", "dbback/gtm", "dbback/practice", "catalog"},
+	"fs":         {"catalog"},
+	"dbback":     {"catalog"},
+	"dbback/gtm": {"dbback", "catalog"},
+	"catalog":    {"catalog/pack"},
+
+	"dbback/iris":                 {"dbback/iris/session", "dbback", "catalog", "dbback/iris/internal/played"},
+	"dbback/iris/session":         nil,
+	"dbback/iris/internal/played": nil, // of tests
 
 	// The practice instance knows nothing of datfs: it is what datfs talks to.
 	"dbback/practice":         {"dbback/practice/cos", "dbback/practice/storage"},

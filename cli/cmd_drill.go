@@ -58,7 +58,7 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
-	engine, err := openIris(c, c.String("instance"))
+	in, err := openIris(c, c.String("instance"))
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 		return err
 	}
 	s := newScreen(c, "restore", inBytes)
-	report, err := engine.Restore(c.Context, repo, name, iris.RunOptions{
+	report, err := iris.Restore(c.Context, in, repo, name, iris.RunOptions{
 		RestoreOptions: iris.RestoreOptions{
 			Databases: c.StringSlice("database"), To: to, Drill: !c.Bool("keep"), NoJournals: c.Bool("no-journals"),
 		},

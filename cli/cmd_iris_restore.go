@@ -142,17 +142,17 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 		return err
 	}
 	laterJournals(c, repo, name.Instance, &what)
-	session := c.String("instance")
+	with := c.String("instance")
 	switch {
 	case what.Everything && c.String("second-instance") == "":
 		return withHint(usageErrorf(c, "--second-instance NAME is missing: an instance cannot restore itself as a whole"),
 			"for some databases of a running instance give --database NAME; for other directories --to DIR")
 	case what.Everything:
-		session = c.String("second-instance")
+		with = c.String("second-instance")
 	case len(what.Databases) == 0 && what.To == "" && len(what.Redirect) == 0:
 		return usageErrorf(c, "say what to restore: --database NAME, --all, or --to DIR")
 	}
-	engine, err := openIris(c, session)
+	in, err := openIris(c, with)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 		s.stop()
 		return confirmRestore(c, p, next)
 	}
-	report, err := engine.Restore(c.Context, repo, name, opts)
+	report, err := iris.Restore(c.Context, in, repo, name, opts)
 	s.stop()
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)

@@ -8,6 +8,7 @@ import (
 	"datfs/catalog"
 	"datfs/dbback"
 	"datfs/dbback/iris"
+	"datfs/dbback/iris/session"
 )
 
 // hints is the one table from errors to what to do next: the first row that
@@ -46,7 +47,7 @@ func hintsFor(err error) []string {
 	if failed, ok := errors.AsType[*iris.RestoreError](err); ok {
 		lines = append(lines, restoreHints(failed)...)
 	}
-	if s, ok := errors.AsType[*iris.SessionError](err); ok && s.Do != "" {
+	if s, ok := errors.AsType[*session.NoAnswerError](err); ok && s.Do != "" {
 		return append(lines, noPeriod(s.Do))
 	}
 	for _, row := range hints {

@@ -14,6 +14,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // An act is one thing that a step does. What a run-book shows of it and what is
@@ -32,11 +33,11 @@ type telling interface{ tells() []string }
 type terminalAct struct {
 	name       string // for errors
 	statements []string
-	judge      func(r *restoration, a *answer) error
+	judge      func(r *restoration, a *session.Answer) error
 	hours      bool // it may take that long
 }
 
-func (p *RestorePlan) terminal(name string, statements []string, judge func(*restoration, *answer) error) *terminalAct {
+func (p *RestorePlan) terminal(name string, statements []string, judge func(*restoration, *session.Answer) error) *terminalAct {
 	return &terminalAct{name: name, statements: statements, judge: judge}
 }
 
@@ -47,11 +48,11 @@ func (t *terminalAct) tells() []string { return t.statements }
 func (t *terminalAct) show(b *book) { b.terminal(t.statements) }
 
 func (t *terminalAct) run(ctx context.Context, r *restoration) error {
-	task := r.engine.statement(t.name, newScript(t.statements...))
+	task := r.instance.Statement
 	if t.hours {
-		task.limit, task.patience = r.engine.opts.BackupTimeout, r.engine.opts.AbortTimeout
+		task = r.instance.Long
 	}
-	a, err := r.session(ctx, task)
+	a, err := r.session(ctx, task(t.name, session.NewScript(t.statements...)))
 	if err != nil {
 		return err
 	}
@@ -345,7 +346,7 @@ func sortedKeys(m map[int]string) []int {
 }
 
 // journalsApplied is the judge of the step "journals".
-func (r *restoration) journalsApplied(a *answer) error {
+func (r *restoration) journalsApplied(a *session.Answer) error {
 	notes, warnings, err := judgeJournals(a, r.plan)
 	for _, n := range notes {
 		r.note("%s", n)
@@ -357,8 +358,8 @@ func (r *restoration) journalsApplied(a *answer) error {
 		return err
 	}
 	r.report.Reached = r.plan.journals.reaches
-	if m, ok := a.find("JLAST"); ok {
-		r.report.Reached, r.report.LastJournal = time.Now(), filepath.Base(m.value)
+	if m, ok := a.Find("JLAST"); ok {
+		r.report.Reached, r.report.LastJournal = time.Now(), filepath.Base(m.Value)
 	} else {
 		r.report.LastJournal = r.plan.journals.last
 	}

@@ -1,17 +1,18 @@
 package iris
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"datfs/dbback/iris/session"
 )
 
 // What only a restore of everything does. The order is that of the manual (Backup
@@ -37,7 +38,7 @@ func (p *RestorePlan) manager() string { return p.Set.Method.Facts[factManager] 
 // wijDir returns where the last run of the instance had its WIJ: the line
 // wijlast= of startup.last, or else where the set says that it was.
 func (p *RestorePlan) wijDir() string {
-	dir, known := settingsOf(filepath.Join(p.manager(), "startup.last"))["wijlast"]
+	dir, known := session.ReadSettings(filepath.Join(p.manager(), "startup.last"))["wijlast"]
 	switch {
 	case dir != "":
 		return dir
@@ -200,20 +201,17 @@ func (c *validateAct) tells() []string { return stateStatements(c.p.dirs()) }
 func (c *validateAct) show(b *book) { b.terminalOf(c.p.Target, c.tells()) }
 
 func (c *validateAct) run(ctx context.Context, r *restoration) error {
-	user, password := r.state.Emergency[0], []byte(r.state.Emergency[1])
-	if user == "" { // it was started by hand
-		user, password = r.engine.opts.User, r.engine.opts.Password
-	}
-	e, err := r.targetEngine(user, password)
+	// Without a user it was started by hand.
+	target, err := r.instance.Other(c.p.Target, r.state.Emergency[0], []byte(r.state.Emergency[1]))
 	if err != nil {
 		return err
 	}
-	return r.look(ctx, e, c.p.dirs())
+	return r.look(ctx, target, c.p.dirs())
 }
 
 // look asks an instance whether the databases are mounted for writing.
-func (r *restoration) look(ctx context.Context, e *Engine, dirs []string) error {
-	a, err := r.sessionOf(ctx, e, e.statement("asking for the state of the databases", newScript(stateStatements(dirs)...)))
+func (r *restoration) look(ctx context.Context, in *session.Instance, dirs []string) error {
+	a, err := r.sessionOf(ctx, in, in.Statement("asking for the state of the databases", session.NewScript(stateStatements(dirs)...)))
 	if err != nil {
 		return err
 	}
@@ -245,11 +243,11 @@ func (c *normalAct) run(ctx context.Context, r *restoration) error {
 		return err
 	}
 	r.state.Emergency, r.state.ByHand = [2]string{}, [2]string{}
-	e, err := r.targetEngine(r.engine.opts.User, r.engine.opts.Password)
+	target, err := r.instance.Other(c.p.Target, "", nil)
 	if err != nil {
 		return err
 	}
-	return r.look(ctx, e, c.p.dirs())
+	return r.look(ctx, target, c.p.dirs())
 }
 
 // control runs the command that starts and stops instances. secret is not kept
@@ -257,9 +255,7 @@ func (c *normalAct) run(ctx context.Context, r *restoration) error {
 func (r *restoration) control(ctx context.Context, secret string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.controlProgram(), args...)
-	cmd.Env = childEnv(os.Environ())
-	cmd.WaitDelay = r.engine.terminal.grace
+	cmd := r.instance.Program(ctx, r.controlProgram(), args...)
 	// Into a file: what it starts lives on, and would keep a pipe open.
 	out, err := os.CreateTemp(r.plan.Work, "control-")
 	if err != nil {
@@ -269,14 +265,11 @@ func (r *restoration) control(ctx context.Context, secret string, args ...string
 	cmd.Stdout, cmd.Stderr = out, out
 	err = cmd.Run()
 	text, rerr := os.ReadFile(out.Name())
-	line := strings.Join(append([]string{r.controlProgram()}, args...), " ")
-	said := string(text)
-	if secret != "" {
-		line, said = strings.ReplaceAll(line, secret, scrubbed), strings.ReplaceAll(said, secret, scrubbed)
-	}
+	line := session.Scrub(strings.Join(append([]string{r.controlProgram()}, args...), " "), []byte(secret))
+	said := session.Scrub(string(text), []byte(secret))
 	r.transcribe("$ " + line + "\n" + said + "\n")
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", line, err, lastLines(said))
+		return fmt.Errorf("%s: %w: %s", line, err, session.LastLines(said))
 	}
 	return rerr
 }
@@ -286,10 +279,7 @@ func (r *restoration) control(ctx context.Context, secret string, args ...string
 const startTimeout = 30 * time.Minute
 
 func (r *restoration) controlProgram() string {
-	if r.engine.control != "" {
-		return r.engine.control
-	}
-	return r.plan.controlProgram()
+	return cmp.Or(r.instance.ControlProgram(), r.plan.controlProgram())
 }
 
 // status returns the status of an instance as "iris qlist" gives it, in lower case.
@@ -298,33 +288,13 @@ func (r *restoration) status(ctx context.Context, instance string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return strings.ToLower(line.status), nil
+	return strings.ToLower(line.Status), nil
 }
 
-func (r *restoration) qlist(ctx context.Context, instance string) (instanceLine, error) {
+func (r *restoration) qlist(ctx context.Context, instance string) (session.QlistLine, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.controlProgram(), "qlist", instance)
-	cmd.Env = childEnv(os.Environ())
-	cmd.WaitDelay = r.engine.terminal.grace
-	text, err := cmd.CombinedOutput()
-	r.transcribe(fmt.Sprintf("$ %s\n%s\n", strings.Join(cmd.Args, " "), text))
-	line, found := parseQlist(string(text), instance)
-	if !found {
-		return line, fmt.Errorf("%s qlist does not know an instance %s (%s)", r.controlProgram(), instance, lastLines(string(text)+"\n"+errorText(err)))
-	}
-	return line, nil
-}
-
-// targetEngine returns what talks to the instance that gets its databases back.
-func (r *restoration) targetEngine(user string, password []byte) (*Engine, error) {
-	opts := r.engine.opts
-	opts.Instance, opts.User, opts.Password = r.plan.Target, user, password
-	opts.Command = slices.Clone(opts.Command)
-	for i, word := range opts.Command { // the same way in, to the other instance
-		if word == r.plan.Instance {
-			opts.Command[i] = r.plan.Target
-		}
-	}
-	return New(opts)
+	line, said, err := r.instance.Qlist(ctx, r.controlProgram(), instance)
+	r.transcribe(said)
+	return line, err
 }

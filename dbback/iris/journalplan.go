@@ -10,6 +10,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // A journalPlan says which journal files a restore applies.
@@ -199,7 +200,7 @@ func (s *journalSource) local() bool { return s.set.Name == "" }
 // instance has them, with a slash.
 func (j *journalPlan) locations() (out []string) {
 	for _, f := range j.files {
-		if dir := slashed(filepath.Dir(f.origin)); f.local() && !slices.Contains(out, dir) {
+		if dir := session.Slashed(filepath.Dir(f.origin)); f.local() && !slices.Contains(out, dir) {
 			out = append(out, dir)
 		}
 	}
@@ -233,7 +234,8 @@ func localJournals(info *catalog.SetInfo, dirs []string, current string) (out []
 		return nil
 	}
 	seen := make(map[string]bool)
-	for _, path := range listFiles(dirs) {
+	paths, _ := session.FilesIn(dirs) // one that cannot be looked into has none
+	for _, path := range paths {
 		n, ok := dbback.ParseJournalName(filepath.Base(path))
 		st, err := os.Stat(path)
 		if !ok || err != nil || n.Prefix != last.Prefix || n.Compare(last) <= 0 || seen[n.String()] || dbback.PlainJournal(path) == dbback.PlainJournal(current) {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"datfs/dbback/iris/session"
 )
 
 // openBy returns who has one of the files open, a text for each process. It sees
@@ -85,5 +87,5 @@ func command(pid int) string {
 	if err != nil {
 		return "?"
 	}
-	return printable(strings.TrimSpace(string(b)))
+	return session.Printable(strings.TrimSpace(string(b)))
 }

@@ -4,13 +4,14 @@ import (
 	"path/filepath"
 
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // Plan implements [dbback.Engine]. The statements are made by the functions that
 // make those that are run.
 func (e *Engine) Plan(run *dbback.Run, survey *dbback.Survey) []dbback.PlannedStep {
 	file, log := e.incrementalFiles(run)
-	list := func(n string) script { return listScript(filepath.Join(e.runDir(run), "list-"+n+".txt")) }
+	list := func(n string) session.Script { return listScript(filepath.Join(e.runDir(run), "list-"+n+".txt")) }
 	var paths []string
 	for _, db := range survey.Databases {
 		paths = append(paths, db.Paths...)
@@ -61,7 +62,7 @@ func (e *Engine) Sentences(step string) (means, next string) {
 	case dbback.StepEstimate:
 		return meansEstimate, nextAgain
 	case dbback.StepIncremental:
-		return meansIncremental, nextAgain + ". If users hang, resume the write daemon with: iris stat " + e.opts.Instance + " -W"
+		return meansIncremental, nextAgain + ". If users hang, resume the write daemon with: iris stat " + e.instance.Name() + " -W"
 	case dbback.StepJournals, dbback.StepSeal:
 		return meansSeal, nextAgain
 	}

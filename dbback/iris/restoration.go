@@ -13,9 +13,10 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
-// RunOptions says how [Engine.Restore] works.
+// RunOptions says how [Restore] works.
 type RunOptions struct {
 	RestoreOptions
 
@@ -88,25 +89,26 @@ func (e *RestoreError) Unwrap() error { return e.Err }
 
 // A restoration is one run of a restore.
 type restoration struct {
-	repo    *catalog.Repository
-	engine  *Engine
-	plan    *RestorePlan
-	opts    RunOptions
-	report  *RestoreReport
-	state   restoreState
-	begun   bool   // a run before this one, of the same restore, came beyond the look
-	version string // of the instance with the sessions
-	resumed string // the step that it went on with; "" if it began anew
-	looked  bool   // the step "look" was taken
+	repo     *catalog.Repository
+	instance *session.Instance // with the sessions
+	mgr      string            // its manager directory, absolute; "" before it was asked
+	version  string            // what it says of its product and version
+	plan     *RestorePlan
+	opts     RunOptions
+	report   *RestoreReport
+	state    restoreState
+	begun    bool   // a run before this one, of the same restore, came beyond the look
+	resumed  string // the step that it went on with; "" if it began anew
+	looked   bool   // the step "look" was taken
 
 	transcript strings.Builder
 }
 
-// Restore restores a set through this instance, step by step as the plan says. A
+// Restore restores a set through an instance, step by step as the plan says. A
 // restore that failed is gone on with by the same call: its state is kept in the
 // work directory. The report is there with an error too, as far as it came.
-func (e *Engine) Restore(ctx context.Context, repo *catalog.Repository, set catalog.SetName, opts RunOptions) (*RestoreReport, error) {
-	r := &restoration{repo: repo, engine: e, opts: opts, report: &RestoreReport{Set: set.String(), Began: time.Now()}}
+func Restore(ctx context.Context, in *session.Instance, repo *catalog.Repository, set catalog.SetName, opts RunOptions) (*RestoreReport, error) {
+	r := &restoration{repo: repo, instance: in, opts: opts, report: &RestoreReport{Set: set.String(), Began: time.Now()}}
 	if r.opts.Log == nil {
 		r.opts.Log = func(string, ...any) {}
 	}
@@ -117,12 +119,10 @@ func (e *Engine) Restore(ctx context.Context, repo *catalog.Repository, set cata
 	if err != nil {
 		return r.report, fmt.Errorf("restore %s: %w", set, err)
 	}
-	held, err := e.takeLocks(true)
-	if err != nil {
+	if err := in.Lock(r.mgr, true); err != nil {
 		return r.report, fmt.Errorf("restore %s: lock of the instance: %w", set, err)
 	}
-	e.terminal.held = held
-	defer func() { e.terminal.held = nil; _ = held.Close() }()
+	defer func() { _ = in.Unlock() }()
 	err = r.steps(ctx)
 	r.report.Ended, r.report.Transcript = time.Now(), r.transcript.String()
 	return r.report, err
@@ -139,15 +139,15 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
-	r.opts.Instance = r.engine.opts.Instance
+	r.opts.Instance = r.instance.Name()
 	if _, err := PlanRestore(info, r.opts.RestoreOptions); err != nil {
 		return err // before a session is opened
 	}
 	if err := r.meet(ctx); err != nil {
 		return err
 	}
-	r.opts.WorkDir = r.engine.workDir()
-	r.opts.owner = ownerOf(r.engine.mgr)
+	r.opts.WorkDir = r.instance.WorkDir(r.mgr)
+	r.opts.owner = ownerOf(r.mgr)
 	if err := r.findJournals(ctx, info); err != nil {
 		return err
 	}
@@ -196,11 +196,11 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{Name: journalLogName, Stored: journalLogName, Origin: path})
 		}
 	case r.opts.asksForJournals():
-		a, err := r.session(ctx, r.engine.statement("asking for the journal files", newScript(journalStatement())))
+		a, err := r.session(ctx, r.instance.Statement("asking for the journal files", session.NewScript(session.JournalStatement())))
 		if err != nil {
 			return err
 		}
-		current, dirs := journalPlaces(a)
+		current, dirs := a.JournalPlaces()
 		r.opts.Later = append(r.opts.Later, localJournals(info, dirs, current)...)
 	}
 	return nil
@@ -208,26 +208,19 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 
 // meet opens the first session: whose manager directory is it?
 func (r *restoration) meet(ctx context.Context) error {
-	a, err := r.session(ctx, r.engine.statement("asking who the instance is", newScript(managerStatement())))
+	a, err := r.session(ctx, r.instance.Statement("asking who the instance is", session.NewScript(session.ManagerStatement())))
 	if err != nil {
 		return err
 	}
-	m, err := a.need("ManagerDirectory", "MGR")
+	dir, err := a.Manager()
 	if err != nil {
 		return err
-	}
-	dir := strings.TrimSpace(m.value)
-	if !filepath.IsAbs(dir) || hasControl(dir) {
-		return fmt.Errorf("the manager directory %q is not the path of a directory", printable(dir))
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() { // before anything is made in it
-		return fmt.Errorf("the manager directory %s of the instance is not here: paths must mean the same in its sessions and for datfs", printable(dir))
+		return fmt.Errorf("the manager directory %s of the instance is not here: paths must mean the same in its sessions and for datfs", session.Printable(session.Slashed(dir)))
 	}
-	r.engine.mgr = filepath.Clean(dir)
-	if ready, ok := a.find("READY"); ok {
-		r.version = strings.TrimSpace(printable(ready.value))
-	}
-	return makeDir(r.engine.workDir())
+	r.mgr, r.version = dir, a.ProductVersion()
+	return session.MakeDir(r.instance.WorkDir(r.mgr))
 }
 
 // steps takes the steps, from the one on that is to be taken next.
@@ -354,17 +347,13 @@ func (r *restoration) finish() error {
 func (r *restoration) done(step string) bool { return slices.Contains(r.state.Done, step) }
 
 // session runs a session of the instance and keeps its transcript.
-func (r *restoration) session(ctx context.Context, t task) (*answer, error) {
-	return r.sessionOf(ctx, r.engine, t)
+func (r *restoration) session(ctx context.Context, t session.Task) (*session.Answer, error) {
+	return r.sessionOf(ctx, r.instance, t)
 }
 
-func (r *restoration) sessionOf(ctx context.Context, e *Engine, t task) (*answer, error) {
-	a, err := e.terminal.run(ctx, t)
-	text := a.transcript()
-	if err != nil {
-		text += fmt.Sprintf("(%v)\n\n", err)
-	}
-	r.transcribe(text)
+func (r *restoration) sessionOf(ctx context.Context, in *session.Instance, t session.Task) (*session.Answer, error) {
+	a, err := in.Run(ctx, t)
+	r.transcribe(a.Transcript(err))
 	return a, err
 }
 

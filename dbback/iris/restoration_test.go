@@ -12,57 +12,67 @@ import (
 	"time"
 
 	"datfs/catalog"
+	"datfs/dbback/iris/internal/played"
+	"datfs/dbback/iris/session"
 )
 
 // A restoring is a restore of a test: its options, and what it was told.
 type restoring struct {
-	w      *world
+	t      *testing.T
+	w      *played.Instance
 	repo   *catalog.Repository
 	info   *catalog.SetInfo
 	opts   RunOptions
-	login  func(*Options)
+	login  func(*session.Options)
 	plan   *RestorePlan
 	next   string // of Confirm
 	steps  []string
 	logged []string
 }
 
-// run runs it, through a new engine.
+// run runs it, through an instance that knows of none before it.
 func (r *restoring) run() (*RestoreReport, error) {
-	r.w.t.Helper()
+	r.t.Helper()
 	r.next, r.steps, r.logged = "", nil, nil
 	opts := r.opts
 	opts.Planned = func(p *RestorePlan) { r.plan = p }
 	opts.Confirm = func(_ *RestorePlan, next string) error { r.next = next; return nil }
 	opts.Step = func(step, what string) {
 		if what == "" || what == "step."+step {
-			r.w.t.Errorf("the step %s is not explained", step)
+			r.t.Errorf("the step %s is not explained", step)
 		}
 		r.steps = append(r.steps, step)
 	}
 	opts.Log = func(format string, _ ...any) { r.logged = append(r.logged, format) }
-	var change []func(*Options)
+	return Restore(r.t.Context(), r.instance(), r.repo, r.info.SetName(), opts)
+}
+
+// instance returns the one with the sessions.
+func (r *restoring) instance() *session.Instance {
+	r.t.Helper()
+	to := session.Options{Instance: "IRIS", Command: r.w.Tell()}
+	if r.opts.Everything {
+		to.Instance, to.Command = "SECOND", []string{os.Args[0], "session", "SECOND"}
+	}
 	if r.login != nil {
-		change = append(change, r.login)
+		r.login(&to)
 	}
-	e := r.w.engine(change...)
-	e.control = os.Args[0]
-	if opts.Everything {
-		e.opts.Instance = "SECOND"
-		e.opts.Command = []string{os.Args[0], "session", "SECOND"}
+	in, err := session.New(to)
+	if err != nil {
+		r.t.Fatal(err)
 	}
-	return e.Restore(r.w.t.Context(), r.repo, r.info.SetName(), opts)
+	return in
 }
 
 // state reads what it keeps in its work directory.
 func (r *restoring) state() (s restoreState) {
-	r.w.t.Helper()
+	r.t.Helper()
 	b, err := os.ReadFile(filepath.Join(r.plan.Work, "state.json"))
 	if err != nil {
-		r.w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
-		r.w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return s
 }
@@ -70,26 +80,27 @@ func (r *restoring) state() (s restoreState) {
 // checkRestored checks that the database is what the set has, and that nothing is
 // left of the restore.
 func (r *restoring) checkRestored(path string) {
-	r.w.t.Helper()
+	r.t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil || string(b) != strings.Repeat("user    ", 4096) {
-		r.w.t.Errorf("%s is not restored: %.30q, %v", path, b, err)
+		r.t.Errorf("%s is not restored: %.30q, %v", path, b, err)
 	}
 	if _, err := os.Stat(r.plan.Work); !errors.Is(err, fs.ErrNotExist) {
-		r.w.t.Errorf("%s is left: %v", r.plan.Work, err)
+		r.t.Errorf("%s is left: %v", r.plan.Work, err)
 	}
 }
 
 func newRestoring(t *testing.T, opts RestoreOptions) *restoring {
 	t.Helper()
 	w, repo, info := backedUp(t)
-	r := &restoring{w: w, repo: repo, info: info, opts: RunOptions{RestoreOptions: opts}}
+	w.OnPath()
+	r := &restoring{t: t, w: w, repo: repo, info: info, opts: RunOptions{RestoreOptions: opts}}
 	if opts.Everything {
 		r.opts.Target = "IRIS"
-		w.write("status", "down, last used Sun Nov 22 03:00:00 2026")
-		w.write("second/mgr/.keep", "")
-		w.Manager = w.at("second/mgr/")
-		os.Remove(w.at("mgr/user/iris.lck"))
+		w.Write("status", "down, last used Sun Nov 22 03:00:00 2026")
+		w.Write("second/mgr/.keep", "")
+		w.Manager = w.At("second/mgr/")
+		os.Remove(w.At("mgr/user/iris.lck"))
 	}
 	return r
 }
@@ -109,14 +120,14 @@ func failures(r *restoring) map[string]func() func() {
 		}
 	}
 	inUse := func() func() {
-		_, end := opener(r.w.t, r.w.at("mgr/user/IRIS.DAT"))
+		_, end := opener(r.t, r.w.At("mgr/user/IRIS.DAT"))
 		return end
 	}
 	return map[string]func() func(){
 		restPrepare: func() func() { // a file is where a directory must be
 			path := filepath.Join(r.plan.Work, "journals")
 			if err := errors.Join(os.MkdirAll(r.plan.Work, 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
-				r.w.t.Fatal(err)
+				r.t.Fatal(err)
 			}
 			return func() { os.Remove(path) }
 		},
@@ -128,18 +139,18 @@ func failures(r *restoring) map[string]func() func() {
 		restIntegrity: say("INT", "@@INT|0|0|ERROR: a block\n@@INT|1|0|ERROR: a block"),
 		restRelease:   say("DM", "@@DM|0|0\n@@DM|1|0"),
 		restStart: func() func() {
-			r.w.write("status", "down, by hand")
+			r.w.Write("status", "down, by hand")
 			return func() { // an operator did it
-				r.w.write("status", "running, since then")
-				r.w.write("mgr/iris.lck", "lock")
-				r.w.write("mgr/user/iris.lck", "lock")
+				r.w.Write("status", "running, since then")
+				r.w.Write("mgr/iris.lck", "lock")
+				r.w.Write("mgr/user/iris.lck", "lock")
 			}
 		},
 		restValidate: bad(1),
 		restNormal:   bad(2),
 		restWIJ: func() func() {
-			r.w.write("mgr/startup.last", "wijlast="+r.w.at("iris.cpf")+"/\n")
-			return func() { r.w.write("mgr/startup.last", "wijlast=\n") }
+			r.w.Write("mgr/startup.last", "wijlast="+r.w.At("iris.cpf")+"/\n")
+			return func() { r.w.Write("mgr/startup.last", "wijlast=\n") }
 		},
 	}
 }
@@ -191,7 +202,7 @@ func TestRestore_GoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.opts = opts
-			if told := r.w.told(); told != "" {
+			if told := r.w.Told(); told != "" {
 				t.Errorf("a look tells %q", told)
 			}
 			if _, err := os.Stat(r.plan.Work); !errors.Is(err, fs.ErrNotExist) {
@@ -209,7 +220,7 @@ func TestRestore_GoesOn(t *testing.T) {
 			if failed.Step != tt.step || failed.Again != step.again || failed.State != english("state."+tt.step) || failed.Work != r.plan.Work || failed.Set != r.info.SetName().String() {
 				t.Errorf("error %+v", failed)
 			}
-			if told := r.w.told(); told != tt.first {
+			if told := r.w.Told(); told != tt.first {
 				t.Errorf("the first run tells\n%s\nwant\n%s", told, tt.first)
 			}
 			if len(report.Steps) != at || report.Clean || report.Ended.Before(began) {
@@ -235,7 +246,7 @@ func TestRestore_GoesOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if told := r.w.told(); told != tt.second {
+			if told := r.w.Told(); told != tt.second {
 				t.Errorf("the second run tells\n%s\nwant\n%s", told, tt.second)
 			}
 			if r.next != step.again || r.steps[0] != restLook || r.steps[1] != step.again {
@@ -247,7 +258,7 @@ func TestRestore_GoesOn(t *testing.T) {
 			if !report.Clean || report.LastJournal == "" || report.Reached.IsZero() || report.Bytes == 0 {
 				t.Errorf("report of the second run: %+v", report)
 			}
-			r.checkRestored(r.w.at("mgr/user/IRIS.DAT"))
+			r.checkRestored(r.w.At("mgr/user/IRIS.DAT"))
 		})
 	}
 }
@@ -307,19 +318,19 @@ func TestRestore_BeginsAgain(t *testing.T) {
 				t.Fatalf("%v, %+v", err, report)
 			}
 			delete(r.w.Say, "INT")
-			r.w.told()
+			r.w.Told()
 			tt.change(r)
 			report, err := r.run()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if told := r.w.told(); told != tt.told {
+			if told := r.w.Told(); told != tt.told {
 				t.Errorf("it tells\n%s\nwant\n%s", told, tt.told)
 			}
 			if report.Damage != nil || !report.Clean {
 				t.Errorf("report %+v", report)
 			}
-			r.checkRestored(r.w.at("mgr/user/IRIS.DAT"))
+			r.checkRestored(r.w.At("mgr/user/IRIS.DAT"))
 		})
 	}
 }
@@ -342,12 +353,12 @@ func TestRestore_AnewDismounts(t *testing.T) {
 				t.Fatal("it does not fail")
 			}
 			undo()
-			r.w.told()
+			r.w.Told()
 			tt.change(r)
 			if _, err := r.run(); err != nil {
 				t.Fatal(err)
 			}
-			if told := r.w.told(); !strings.HasPrefix(told, "DM REST ") {
+			if told := r.w.Told(); !strings.HasPrefix(told, "DM REST ") {
 				t.Errorf("it tells %s", told)
 			}
 		})
@@ -355,14 +366,14 @@ func TestRestore_AnewDismounts(t *testing.T) {
 }
 
 func (r *restoring) spoil(change func([]byte) []byte) {
-	r.w.t.Helper()
+	r.t.Helper()
 	path := filepath.Join(r.plan.Work, "state.json")
 	b, err := os.ReadFile(path)
 	if err == nil {
 		err = os.WriteFile(path, change(b), 0o600)
 	}
 	if err != nil {
-		r.w.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 }
 
@@ -411,14 +422,13 @@ func FuzzLoadState(f *testing.F) {
 func TestRestore_NotConfirmed(t *testing.T) {
 	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}})
 	no := errors.New("no")
-	e := r.w.engine()
-	_, err := e.Restore(t.Context(), r.repo, r.info.SetName(), RunOptions{
+	_, err := Restore(t.Context(), r.instance(), r.repo, r.info.SetName(), RunOptions{
 		RestoreOptions: r.opts.RestoreOptions, Confirm: func(*RestorePlan, string) error { return no },
 	})
-	if !errors.Is(err, no) || r.w.told() != "" {
+	if !errors.Is(err, no) || r.w.Told() != "" {
 		t.Errorf("error %v", err)
 	}
-	if b, _ := os.ReadFile(r.w.at("mgr/user/IRIS.DAT")); !strings.HasPrefix(string(b), "broken") {
+	if b, _ := os.ReadFile(r.w.At("mgr/user/IRIS.DAT")); !strings.HasPrefix(string(b), "broken") {
 		t.Error("the database was written to")
 	}
 }
@@ -429,31 +439,31 @@ func TestRestore_Refused(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		opts   RestoreOptions
-		change func(w *world)
+		change func(w *played.Instance)
 		want   string
 	}{
-		{"another instance", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.write("other/x", ""); w.Manager = w.at("other/") }, "to restore it here say where its databases go, with --to or --redirect"},
-		{"an instance that is up", RestoreOptions{Everything: true}, func(w *world) { w.write("status", "running, since now") }, "IRIS is running, since now: it must be down, and must not be started before its databases are restored"},
-		{"an instance that is starting", RestoreOptions{Everything: true}, func(w *world) { w.write("status", "sign-on inhibited: starting") }, "IRIS is sign-on inhibited: starting: it must be down"},
-		{"an instance that is not known", RestoreOptions{Everything: true}, func(w *world) { w.Qlist = "" }, "qlist does not know an instance IRIS"},
-		{"another instance than the set's", RestoreOptions{Everything: true}, func(w *world) { w.Qlist = "IRIS^/other/^2022.1^down, last used now^iris.cpf\n" }, "IRIS is in /other/, and the set "},
-		{"the instance itself as the second one", RestoreOptions{Everything: true}, func(w *world) { w.Manager = w.at("mgr/") }, "it is no second instance"},
-		{"its own manager directory", RestoreOptions{Redirect: map[string]string{"IRISSYS": "OTHER"}}, func(w *world) { w.write("other/x", ""); w.Manager = w.at("other/") }, "another system's IRISSYS must never be put there"},
-		{"mirrored on the primary", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.Say["ST"], w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1" }, "is an active mirrored database and this is the primary"},
-		{"not in %SYS", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.Namespace = "USER" }, `the session is in the namespace "USER"`},
-		{"no manager directory", RestoreOptions{Databases: []string{"USER"}}, func(w *world) { w.Say["MGR"] = "@@MGR|relative" }, `the manager directory "relative" is not the path of a directory`},
+		{"another instance", RestoreOptions{Databases: []string{"USER"}}, func(w *played.Instance) { w.Write("other/x", ""); w.Manager = w.At("other/") }, "to restore it here say where its databases go, with --to or --redirect"},
+		{"an instance that is up", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Write("status", "running, since now") }, "IRIS is running, since now: it must be down, and must not be started before its databases are restored"},
+		{"an instance that is starting", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Write("status", "sign-on inhibited: starting") }, "IRIS is sign-on inhibited: starting: it must be down"},
+		{"an instance that is not known", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Qlist = "" }, "qlist does not know an instance IRIS"},
+		{"another instance than the set's", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Qlist = "IRIS^/other/^2022.1^down, last used now^iris.cpf\n" }, "IRIS is in /other/, and the set "},
+		{"the instance itself as the second one", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Manager = w.At("mgr/") }, "it is no second instance"},
+		{"its own manager directory", RestoreOptions{Redirect: map[string]string{"IRISSYS": "OTHER"}}, func(w *played.Instance) { w.Write("other/x", ""); w.Manager = w.At("other/") }, "another system's IRISSYS must never be put there"},
+		{"mirrored on the primary", RestoreOptions{Databases: []string{"USER"}}, func(w *played.Instance) { w.Say["ST"], w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1" }, "is an active mirrored database and this is the primary"},
+		{"not in %SYS", RestoreOptions{Databases: []string{"USER"}}, func(w *played.Instance) { w.Namespace = "USER" }, `the session is in the namespace "USER"`},
+		{"no manager directory", RestoreOptions{Databases: []string{"USER"}}, func(w *played.Instance) { w.Say["MGR"] = "@@MGR|relative" }, `the manager directory "relative" is not the path of a directory`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRestoring(t, tt.opts)
 			if to := r.opts.Redirect["IRISSYS"]; to != "" {
-				r.opts.Redirect = map[string]string{"IRISSYS": r.w.at("other")}
+				r.opts.Redirect = map[string]string{"IRISSYS": r.w.At("other")}
 			}
 			tt.change(r.w)
 			_, err := r.run()
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v\nwant %s", err, tt.want)
 			}
-			if told := r.w.told(); told != "" || r.next != "" {
+			if told := r.w.Told(); told != "" || r.next != "" {
 				t.Errorf("it tells %s, and asks to begin with %q", told, r.next)
 			}
 		})
@@ -469,30 +479,30 @@ func TestRestore_WIJ(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRestoring(t, RestoreOptions{Everything: true})
-			os.Remove(r.w.at("mgr/IRIS.WIJ"))
-			r.w.write("mgr/startup.last", strings.ReplaceAll(tt.last, "DIR", r.w.dir))
-			r.w.write(tt.at+"/IRIS.WIJ", "new")
+			os.Remove(r.w.At("mgr/IRIS.WIJ"))
+			r.w.Write("mgr/startup.last", strings.ReplaceAll(tt.last, "DIR", r.w.Dir))
+			r.w.Write(tt.at+"/IRIS.WIJ", "new")
 			aside := tt.at + "/IRIS.WIJ.datfs-" + r.info.Name
-			r.w.write(aside, "old")
+			r.w.Write(aside, "old")
 			report, err := r.run()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := os.Stat(r.w.at(tt.at + "/IRIS.WIJ")); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Stat(r.w.At(tt.at + "/IRIS.WIJ")); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("the WIJ is still there: %v", err)
 			}
-			if b, err := os.ReadFile(r.w.at(aside)); string(b) != "old" {
+			if b, err := os.ReadFile(r.w.At(aside)); string(b) != "old" {
 				t.Errorf("the one that was moved before: %q, %v", b, err)
 			}
-			if moved, err := filepath.Glob(r.w.at(aside + "-*")); len(moved) != 1 || !slices.ContainsFunc(report.Notes, func(s string) bool { return strings.Contains(s, " was moved to "+moved[0]) }) {
+			if moved, err := filepath.Glob(r.w.At(aside + "-*")); len(moved) != 1 || !slices.ContainsFunc(report.Notes, func(s string) bool { return strings.Contains(s, " was moved to "+moved[0]) }) {
 				t.Errorf("moved to %q, %v; notes %q", moved, err, report.Notes)
 			}
 		})
 	}
 	r := newRestoring(t, RestoreOptions{Everything: true})
-	os.Remove(r.w.at("mgr/IRIS.WIJ"))
+	os.Remove(r.w.At("mgr/IRIS.WIJ"))
 	report, err := r.run()
-	if err != nil || !slices.Contains(report.Notes, "there is no write image journal in "+r.w.at("mgr")+"/") {
+	if err != nil || !slices.Contains(report.Notes, "there is no write image journal in "+r.w.At("mgr")+"/") {
 		t.Errorf("%v, notes %q", err, report.Notes)
 	}
 }
@@ -501,8 +511,8 @@ func TestRestore_WIJ(t *testing.T) {
 func TestRestore_ByHand(t *testing.T) {
 	r := newRestoring(t, RestoreOptions{Everything: true})
 	r.w.Login = "operator secret"
-	r.login = func(o *Options) { o.User, o.Password = "operator", []byte("secret") }
-	r.w.write("status", "down, by hand")
+	r.login = func(o *session.Options) { o.User, o.Password = "operator", []byte("secret") }
+	r.w.Write("status", "down, by hand")
 	_, err := r.run()
 	byHand, ok := errors.AsType[*ByHandError](err)
 	if !ok || byHand.Target != "IRIS" || byHand.Status != "down, by hand" {
@@ -512,7 +522,7 @@ func TestRestore_ByHand(t *testing.T) {
 		t.Errorf("the user of a start that came to nothing is kept: %q", s.Emergency)
 	}
 	text, err := os.ReadFile(filepath.Join(r.plan.Work, "transcript.txt"))
-	if err != nil || !strings.Contains(string(text), "start IRIS EmergencyId="+scrubbed+"\ndid not come up") || strings.Contains(string(text), "secret") {
+	if err != nil || !strings.Contains(string(text), "start IRIS EmergencyId=********\ndid not come up") || strings.Contains(string(text), "secret") {
 		t.Errorf("transcript, %v:\n%s", err, text)
 	}
 	// Who finished it is not known: the sessions are those of the user that was given.
@@ -526,7 +536,7 @@ func TestRestore_ByHand(t *testing.T) {
 // where that is, and it is in nothing that is kept.
 func TestRestore_HalfUp(t *testing.T) {
 	r := newRestoring(t, RestoreOptions{Everything: true})
-	r.w.write("status", "down, half")
+	r.w.Write("status", "down, half")
 	for range 2 { // again, before it was finished
 		_, err := r.run()
 		byHand, ok := errors.AsType[*ByHandError](err)
@@ -541,7 +551,7 @@ func TestRestore_HalfUp(t *testing.T) {
 			t.Error("the password is in the transcript or in the error")
 		}
 	}
-	r.w.write("status", "down, last used now")
+	r.w.Write("status", "down, last used now")
 	if report, err := r.run(); err != nil || !report.Clean {
 		t.Errorf("after it was shut down: %v", err)
 	}
@@ -551,7 +561,7 @@ func TestDrill(t *testing.T) {
 	to := filepath.Join(t.TempDir(), "drill")
 	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}, To: to, Drill: true})
 	r.opts.Anew = true
-	path := filepath.Join(to, r.w.at("mgr/user/IRIS.DAT"))
+	path := filepath.Join(to, r.w.At("mgr/user/IRIS.DAT"))
 	left := func() (out []string) {
 		filepath.WalkDir(to, func(p string, _ fs.DirEntry, err error) error {
 			if err == nil && p != to {
@@ -563,13 +573,13 @@ func TestDrill(t *testing.T) {
 	}
 	const drill = "DM MT REST JNEW JSET JROLL JLOC JSEL JRED JCHK JRUN INT DISP DM"
 	report, err := r.run()
-	if told := r.w.told(); err != nil || told != drill || !report.Clean || report.Bytes != 8*4096 {
+	if told := r.w.Told(); err != nil || told != drill || !report.Clean || report.Bytes != 8*4096 {
 		t.Errorf("it tells\n%s\nwant\n%s\nreport %+v, %v", told, drill, report, err)
 	}
 	if got := left(); got != nil {
 		t.Errorf("left are %q", got)
 	}
-	if b, _ := os.ReadFile(r.w.at("mgr/user/IRIS.DAT")); !strings.HasPrefix(string(b), "broken") {
+	if b, _ := os.ReadFile(r.w.At("mgr/user/IRIS.DAT")); !strings.HasPrefix(string(b), "broken") {
 		t.Error("the original was written to")
 	}
 
@@ -579,7 +589,7 @@ func TestDrill(t *testing.T) {
 	if damage, ok := errors.AsType[*DamageError](err); !ok || len(damage.Findings) != 1 || len(report.Damage) != 1 || report.Clean {
 		t.Errorf("damage: %v, %+v", err, report)
 	}
-	if told := r.w.told(); told != drill {
+	if told := r.w.Told(); told != drill {
 		t.Errorf("it tells\n%s\nwant\n%s", told, drill)
 	}
 	if _, err := os.Stat(r.plan.Work); left() != nil || !errors.Is(err, fs.ErrNotExist) {
@@ -597,7 +607,7 @@ func TestDrill(t *testing.T) {
 		t.Errorf("left are %q, and %s: %v", left(), r.plan.Work, err)
 	}
 	undo()
-	r.w.told()
+	r.w.Told()
 
 	// A copy that was cut off leaves a marker beside its target.
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -615,7 +625,7 @@ func TestDrill(t *testing.T) {
 	if _, err = r.run(); err == nil || !strings.Contains(err.Error(), "cleaning up after the drill: Dismount of ") {
 		t.Errorf("error %v", err)
 	}
-	r.w.write("x", "")
+	r.w.Write("x", "")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -634,8 +644,8 @@ func TestDrill(t *testing.T) {
 	if err := os.WriteFile(path, []byte("somebody's"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.w.told()
-	if _, err = r.run(); !errors.Is(err, ErrNoRestore) || !strings.Contains(err.Error(), path+" exists, and a drill would overwrite and remove it") || r.w.told() != "" {
+	r.w.Told()
+	if _, err = r.run(); !errors.Is(err, ErrNoRestore) || !strings.Contains(err.Error(), path+" exists, and a drill would overwrite and remove it") || r.w.Told() != "" {
 		t.Errorf("error %v", err)
 	}
 	if b, err := os.ReadFile(path); string(b) != "somebody's" {
@@ -660,6 +670,6 @@ func TestRestore_LookRefuses(t *testing.T) {
 	}
 }
 
-func answering(lines ...string) *answer {
-	return &answer{markers: parseMarkers([]byte(strings.Join(lines, "\n") + "\n"))}
+func answering(lines ...string) *session.Answer {
+	return session.ParseAnswer(strings.Join(lines, "\n") + "\n")
 }

@@ -5,24 +5,26 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"datfs/dbback/iris/session"
 )
 
 // numbered returns the values of the markers of a name by the directory they are
 // of. One that is missing is an error, and so is an error trap.
-func numbered(a *answer, what, name string, n int) ([][]string, error) {
-	if t := a.trap(name); t != nil {
+func numbered(a *session.Answer, what, name string, n int) ([][]string, error) {
+	if t := a.Trap(name); t != nil {
 		t.What = what
 		return nil, t
 	}
 	out := make([][]string, n)
-	for _, m := range a.all(name) {
-		if i, err := strconv.Atoi(m.fields[0]); err == nil && i >= 0 && i < n {
-			out[i] = m.fields[1:]
+	for _, m := range a.All(name) {
+		if i, err := strconv.Atoi(m.Fields[0]); err == nil && i >= 0 && i < n {
+			out[i] = m.Fields[1:]
 		}
 	}
 	for _, values := range out {
 		if len(values) == 0 {
-			return nil, explain(what, a.said, a.exit)
+			return nil, a.NoAnswer(what)
 		}
 	}
 	return out, nil
@@ -37,34 +39,41 @@ type dbState struct {
 }
 
 // states reads what stateStatements ask.
-func states(a *answer, dirs []string) ([]dbState, error) {
+func states(a *session.Answer, dirs []string) ([]dbState, error) {
 	values, err := numbered(a, "asking for the state of the databases", "ST", len(dirs))
 	if err != nil {
 		return nil, err
 	}
 	out := make([]dbState, len(dirs))
 	for i, v := range values {
-		if len(v) == 1 && v[0] == "none" {
-			continue
+		if out[i], err = parseState(v, dirs[i]); err != nil {
+			return nil, err
 		}
-		if len(v) < 5 || v[0] != "0" && v[0] != "1" {
-			return nil, &AnswerError{What: "SYS.Database of " + dirs[i], Answer: printable(strings.Join(v, "|"))}
-		}
-		bs, _ := strconv.Atoi(v[4])
-		out[i] = dbState{known: true, mounted: v[0] == "1", readOnly: v[1] == "1", mirrored: v[2] == "1", encrypted: v[3] == "1", blockSize: bs}
 	}
 	return out, nil
 }
 
+// parseState reads the state of the database in dir.
+func parseState(v []string, dir string) (dbState, error) {
+	if len(v) == 1 && v[0] == "none" {
+		return dbState{}, nil
+	}
+	if len(v) < 5 || v[0] != "0" && v[0] != "1" {
+		return dbState{}, &session.AnswerError{What: "SYS.Database of " + dir, Answer: session.Printable(strings.Join(v, "|"))}
+	}
+	bs, _ := strconv.Atoi(v[4])
+	return dbState{known: true, mounted: v[0] == "1", readOnly: v[1] == "1", mirrored: v[2] == "1", encrypted: v[3] == "1", blockSize: bs}, nil
+}
+
 // judgeDismount says whether all databases are dismounted.
-func judgeDismount(a *answer, dirs []string) error {
+func judgeDismount(a *session.Answer, dirs []string) error {
 	values, err := numbered(a, "dismounting", "DM", len(dirs))
 	if err != nil {
 		return err
 	}
 	for i, v := range values {
 		if v[0] != "1" && v[0] != "none" {
-			return &AnswerError{What: "Dismount of " + dirs[i], Answer: printable(strings.Join(v, "|")), Why: "it may be in use"}
+			return &session.AnswerError{What: "Dismount of " + dirs[i], Answer: session.Printable(strings.Join(v, "|")), Why: "it may be in use"}
 		}
 	}
 	st, err := states(a, dirs)
@@ -82,21 +91,21 @@ func judgeDismount(a *answer, dirs []string) error {
 // judgeMount says whether all databases are mounted so that they can be written
 // to. One that is not is often so because of a lock file of another machine beside
 // it (seen in the field).
-func judgeMount(a *answer, dirs []string) error {
+func judgeMount(a *session.Answer, dirs []string) error {
 	values, err := numbered(a, "mounting", "MT", len(dirs))
 	if err != nil {
 		return err
 	}
 	for i, v := range values {
 		if v[0] != "1" {
-			return &AnswerError{What: "Mount of " + dirs[i], Answer: printable(strings.Join(v, "|")), Why: "look in messages.log; owner and mode of the directory and the file must be the instance's"}
+			return &session.AnswerError{What: "Mount of " + dirs[i], Answer: session.Printable(strings.Join(v, "|")), Why: "look in messages.log; owner and mode of the directory and the file must be the instance's"}
 		}
 	}
 	return judgeWritable(a, dirs)
 }
 
 // judgeWritable says whether all databases are mounted for writing.
-func judgeWritable(a *answer, dirs []string) error {
+func judgeWritable(a *session.Answer, dirs []string) error {
 	st, err := states(a, dirs)
 	if err != nil {
 		return err
@@ -153,20 +162,20 @@ func afterLine(text, begin string) (after string, found bool) {
 // judgeApply says whether an incremental was applied to all databases: the value
 // that is returned and what is printed must agree. The texts are those of runs
 // that InterSystems staff published.
-func judgeApply(a *answer, dbs []RestoredDatabase) error {
+func judgeApply(a *session.Answer, dbs []RestoredDatabase) error {
 	const what = "EXTSELCT^DBREST"
-	m, err := a.need(what, "REST")
+	m, err := a.Need(what, "REST")
 	if err != nil {
 		return err
 	}
-	value := strings.TrimSpace(m.value)
+	value := strings.TrimSpace(m.Value)
 	if n, err := strconv.Atoi(value); err != nil || n < 0 {
-		return &AnswerError{What: what, Answer: printable(value), Why: restCodes[value]}
+		return &session.AnswerError{What: what, Answer: session.Printable(value), Why: restCodes[value]}
 	}
-	text := strings.ReplaceAll(a.said, "\r", "")
+	text := strings.ReplaceAll(a.Said, "\r", "")
 	state := make(map[string]string)
 	for _, m := range reMounted.FindAllStringSubmatch(text, -1) {
-		state[slashed(m[1])] = m[2]
+		state[session.Slashed(m[1])] = m[2]
 	}
 	var bad []string
 	for _, db := range dbs {
@@ -183,51 +192,51 @@ func judgeApply(a *answer, dbs []RestoredDatabase) error {
 		case state[db.To] == "":
 			bad = append(bad, "it does not say that it mounted "+db.To)
 		case state[db.To] != "Mounted":
-			bad = append(bad, db.To+" is "+printable(state[db.To]))
+			bad = append(bad, db.To+" is "+session.Printable(state[db.To]))
 		}
 	}
 	if !strings.Contains(text, noJournalsLine) {
 		bad = append(bad, `it does not say "`+noJournalsLine+`"`)
 	}
 	if len(bad) > 0 {
-		return &DisagreeError{What: what, With: bad}
+		return &session.DisagreeError{What: what, With: bad}
 	}
 	return nil
 }
 
 // judgeJournals says whether the journals were applied. It returns what is worth
 // knowing and what is not as it should be, as sentences.
-func judgeJournals(a *answer, p *RestorePlan) (notes, warnings []string, err error) {
+func judgeJournals(a *session.Answer, p *RestorePlan) (notes, warnings []string, err error) {
 	const what = "Journal.Restore"
 	for _, step := range []string{"JNEW", "JSET", "JLAST", "JLOC", "JSEL", "JRED", "JCHK", "JRUN"} {
-		if t := a.trap(step); t != nil {
+		if t := a.Trap(step); t != nil {
 			t.What = what
 			return nil, nil, t
 		}
 	}
-	for _, m := range a.all("JSEL") {
-		if len(m.fields) > 1 && m.fields[1] != "1" {
-			return nil, nil, &AnswerError{What: "SelectUpdates", Answer: printable(m.value)}
+	for _, m := range a.All("JSEL") {
+		if len(m.Fields) > 1 && m.Fields[1] != "1" {
+			return nil, nil, &session.AnswerError{What: "SelectUpdates", Answer: session.Printable(m.Value)}
 		}
 	}
-	check, err := a.need(what, "JCHK")
+	check, err := a.Need(what, "JCHK")
 	if err != nil {
 		return nil, nil, err
 	}
-	if check.fields[0] != "1" {
-		return nil, nil, &AnswerError{What: "CheckJournalIntegrity", Answer: printable(check.value), Why: "nothing was applied"}
+	if check.Fields[0] != "1" {
+		return nil, nil, &session.AnswerError{What: "CheckJournalIntegrity", Answer: session.Printable(check.Value), Why: "nothing was applied"}
 	}
-	run, err := a.need(what, "JRUN")
+	run, err := a.Need(what, "JRUN")
 	if err != nil {
 		return nil, nil, err
 	}
-	if run.fields[0] != "1" {
-		return nil, nil, &AnswerError{What: what, Answer: printable(run.value)}
+	if run.Fields[0] != "1" {
+		return nil, nil, &session.AnswerError{What: what, Answer: session.Printable(run.Value)}
 	}
-	if _, ok := a.find("JROLL"); !ok {
+	if _, ok := a.Find("JROLL"); !ok {
 		warnings = append(warnings, "this version could not be told to roll back open transactions (the property RollBack)")
 	}
-	updated, skipped := updatedList(a.said, "updated"), updatedList(a.said, "skipped")
+	updated, skipped := updatedList(a.Said, "updated"), updatedList(a.Said, "skipped")
 	for _, db := range p.Databases {
 		switch {
 		case updated[db.To]:
@@ -253,8 +262,8 @@ func updatedList(text, kind string) map[string]bool {
 		line = strings.TrimRight(line, "\r\n")
 		m := reNumbered.FindStringSubmatch(line)
 		switch {
-		case m != nil && !hasControl(m[1]):
-			out[slashed(m[1])] = true
+		case m != nil && !session.HasControl(m[1]):
+			out[session.Slashed(m[1])] = true
 		case strings.TrimSpace(line) != "":
 			return out
 		}
@@ -288,7 +297,7 @@ const maxFinding = 16 << 10
 // judgeCheck says whether the integrity check ran to its end in all databases and
 // found nothing. A status that is not OK is either errors found or a check that
 // did not complete: both are no proof of a sound database.
-func judgeCheck(a *answer, dirs []string) error {
+func judgeCheck(a *session.Answer, dirs []string) error {
 	values, err := numbered(a, "CheckList^Integrity", "INT", len(dirs))
 	if err != nil {
 		return err
@@ -298,12 +307,12 @@ func judgeCheck(a *answer, dirs []string) error {
 		if v[0] == "1" {
 			continue
 		}
-		_, said, _ := strings.Cut(a.said, fmt.Sprintf("@@INT|%d|", i))
+		_, said, _ := strings.Cut(a.Said, fmt.Sprintf("@@INT|%d|", i))
 		_, said, _ = strings.Cut(said, "\n")
 		said, _, _ = strings.Cut(said, "\n@@")
 		damage.Findings = append(damage.Findings, IntegrityFinding{
-			Directory: dirs[i], Status: lastLines(strings.Join(v[1:], "|")),
-			Said: strings.TrimSpace(printable(said[:min(len(said), maxFinding)])),
+			Directory: dirs[i], Status: session.LastLines(strings.Join(v[1:], "|")),
+			Said: strings.TrimSpace(session.Printable(said[:min(len(said), maxFinding)])),
 		})
 	}
 	if len(damage.Findings) == 0 {

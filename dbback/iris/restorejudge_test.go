@@ -9,10 +9,10 @@ import (
 	"testing"
 
 	"datfs/catalog"
+	"datfs/dbback/iris/session"
 )
 
 // answered makes an answer of a text.
-func answered(text string) *answer { return &answer{said: text, markers: parseMarkers([]byte(text))} }
 
 // transcript returns a transcript with changes: old, new, old, new, …; each old
 // must be there.
@@ -72,7 +72,7 @@ func TestJudgeApply(t *testing.T) {
 	one := func(changes ...string) string { return transcript(t, "dbrest-extselct.txt", changes...) }
 	// disagree is the error of a success that the output does not agree with.
 	disagree := func(texts ...string) string {
-		return (&DisagreeError{What: "EXTSELCT^DBREST", With: texts}).Error()
+		return (&session.DisagreeError{What: "EXTSELCT^DBREST", With: texts}).Error()
 	}
 	long := "/a to b/c at 10:00:00 d/"
 	strange := strings.NewReplacer("/usr/irissys/mgr/t1/", "/s to r/ at 1/", "/usr/irissys/mgr/t1rest/", long)
@@ -138,7 +138,7 @@ func TestJudgeApply(t *testing.T) {
 		{"journals were applied", one(notApplied, "\n"), restored(t1rest), disagree(`it does not say "[Journal not applied to any directory]"`)},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { checkError(t, judgeApply(answered(tt.text), tt.dbs), tt.want) })
+		t.Run(tt.name, func(t *testing.T) { checkError(t, judgeApply(session.ParseAnswer(tt.text), tt.dbs), tt.want) })
 	}
 }
 
@@ -153,12 +153,12 @@ func FuzzJudgeApply(f *testing.F) {
 		if to != "" {
 			dbs = restored(strings.ReplaceAll(dir, ">", "") + ">" + to)
 		}
-		a := answered(text)
+		a := session.ParseAnswer(text)
 		if judgeApply(a, dbs) != nil {
 			return
 		}
-		if m, ok := a.find("REST"); !ok || strings.HasPrefix(strings.TrimSpace(m.value), "-") {
-			t.Errorf("success without a number that says so: %q", m.value)
+		if m, ok := a.Find("REST"); !ok || strings.HasPrefix(strings.TrimSpace(m.Value), "-") {
+			t.Errorf("success without a number that says so: %q", m.Value)
 		}
 		for _, part := range []string{"***Restoring ", "blocks restored in", "... (Mounted)", strings.TrimSpace(notApplied)} {
 			if !strings.Contains(text, part) {
@@ -217,7 +217,7 @@ func TestJudgeJournals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			notes, warnings, err := judgeJournals(answered(tt.text), &RestorePlan{Databases: tt.dbs})
+			notes, warnings, err := judgeJournals(session.ParseAnswer(tt.text), &RestorePlan{Databases: tt.dbs})
 			checkError(t, err, tt.want)
 			if !slices.Equal(notes, tt.notes) || !slices.Equal(warnings, tt.warnings) {
 				t.Errorf("notes %q, warnings %q, want %q, %q", notes, warnings, tt.notes, tt.warnings)
@@ -256,7 +256,7 @@ func FuzzUpdatedList(f *testing.F) {
 	f.Add("The following databases have been skipped:\n\n1. /x/\r\n", "skipped")
 	f.Fuzz(func(t *testing.T, text, kind string) {
 		for dir := range updatedList(text, kind) {
-			if !filepath.IsAbs(dir) || slashed(dir) != dir || strings.ContainsAny(dir, "\r\n") {
+			if !filepath.IsAbs(dir) || session.Slashed(dir) != dir || strings.ContainsAny(dir, "\r\n") {
 				t.Errorf("%q is no directory", dir)
 			}
 		}
@@ -265,7 +265,7 @@ func FuzzUpdatedList(f *testing.F) {
 
 func TestStates(t *testing.T) {
 	dirs := []string{"/a/", "/b/"}
-	st, err := states(answered(transcript(t, "states.txt", "@@ST|1|none", "@@ST|1|1|1|1|1|16384")), dirs)
+	st, err := states(session.ParseAnswer(transcript(t, "states.txt", "@@ST|1|none", "@@ST|1|1|1|1|1|16384")), dirs)
 	want := []dbState{{known: true, blockSize: 8192}, {known: true, mounted: true, readOnly: true, mirrored: true, encrypted: true, blockSize: 16384}}
 	if err != nil || !slices.Equal(st, want) {
 		t.Errorf("%+v, %v", st, err)
@@ -283,7 +283,7 @@ func TestStates(t *testing.T) {
 		"@@ST\n@@ST|x|none\n@@ST|2|none\n@@ST|-1|none": "asking for the state of the databases: the session ended before it had answered; it said: @@ST / …",
 		"@@ST|0|none\n@@ERR|ST|<PROTECT>||":            "asking for the state of the databases ended with the error <PROTECT>: …",
 	} {
-		_, err := states(answered(text), dirs)
+		_, err := states(session.ParseAnswer(text), dirs)
 		if want != "" || err != nil {
 			t.Run("", func(t *testing.T) { checkError(t, err, want) })
 		}
@@ -294,7 +294,7 @@ func FuzzStates(f *testing.F) {
 	f.Add(transcript(f, "states.txt"))
 	f.Add("@@ST|0|1|0|0|0|9999999999999999999999\n@@ST|1|")
 	f.Fuzz(func(t *testing.T, text string) {
-		st, err := states(answered(text), []string{"/a/", "/b/"})
+		st, err := states(session.ParseAnswer(text), []string{"/a/", "/b/"})
 		if (err == nil) != (len(st) == 2) {
 			t.Errorf("%+v, %v", st, err)
 		}
@@ -303,10 +303,10 @@ func FuzzStates(f *testing.F) {
 				t.Errorf("not known, but %+v", s)
 			}
 		}
-		_ = judgeDismount(answered(text), []string{"/a/"})
-		_ = judgeMount(answered(text), []string{"/a/"})
-		_ = judgeCheck(answered(text), []string{"/a/"})
-		_ = judgeDefine(answered(text), restored("/a/"))
+		_ = judgeDismount(session.ParseAnswer(text), []string{"/a/"})
+		_ = judgeMount(session.ParseAnswer(text), []string{"/a/"})
+		_ = judgeCheck(session.ParseAnswer(text), []string{"/a/"})
+		_ = judgeDefine(session.ParseAnswer(text), restored("/a/"))
 	})
 }
 
@@ -323,7 +323,9 @@ func TestJudgeDismount(t *testing.T) {
 		{"no answer", text("@@DM|1|none\n", ""), "dismounting: the session ended before it had answered; it said: …"},
 		{"trap", text("@@DM|0|1", "@@ERR|DM|<PROTECT>|Dismount+6^SYS.Database.1|"), "dismounting ended with the error <PROTECT> at Dismount+6^SYS.Database.1: …"},
 	} {
-		t.Run(tt.name, func(t *testing.T) { checkError(t, judgeDismount(answered(tt.text), []string{"/a/", "/b/"}), tt.want) })
+		t.Run(tt.name, func(t *testing.T) {
+			checkError(t, judgeDismount(session.ParseAnswer(tt.text), []string{"/a/", "/b/"}), tt.want)
+		})
 	}
 }
 
@@ -341,7 +343,9 @@ func TestJudgeMount(t *testing.T) {
 		{"no answer", text("@@MT|0|1\n", ""), "mounting: the session ended before it had answered; it said: …"},
 		{"trap", text("@@MT|0|1", "@@ERR|MT|<DATABASE>||"), "mounting ended with the error <DATABASE>"},
 	} {
-		t.Run(tt.name, func(t *testing.T) { checkError(t, judgeMount(answered(tt.text), []string{"/a/", "/b/"}), tt.want) })
+		t.Run(tt.name, func(t *testing.T) {
+			checkError(t, judgeMount(session.ParseAnswer(tt.text), []string{"/a/", "/b/"}), tt.want)
+		})
 	}
 }
 
@@ -374,7 +378,7 @@ func TestJudgeCheck(t *testing.T) {
 		{"the display fails", text() + "@@ERR|DISP|<UNDEFINED>||\n", "", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := judgeCheck(answered(tt.text), []string{"/a/", "/b/"})
+			err := judgeCheck(session.ParseAnswer(tt.text), []string{"/a/", "/b/"})
 			checkError(t, err, tt.want)
 			damage, ok := errors.AsType[*DamageError](err)
 			if ok != (tt.found != nil) || ok && !slices.Equal(damage.Findings, tt.found) {
@@ -395,6 +399,6 @@ func TestJudgeDefine(t *testing.T) {
 		{"not there after all", "@@DEF|0|1|\n@@DEF|1|1|/b 2/\n", `Config.Databases.Create of a answered "1|", which is not success`},
 		{"trap", "@@ERR|DEF|<PROTECT>||\n", "Config.Databases ended with the error <PROTECT>: …"},
 	} {
-		t.Run(tt.name, func(t *testing.T) { checkError(t, judgeDefine(answered(tt.text), dbs), tt.want) })
+		t.Run(tt.name, func(t *testing.T) { checkError(t, judgeDefine(session.ParseAnswer(tt.text), dbs), tt.want) })
 	}
 }

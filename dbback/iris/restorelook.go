@@ -14,15 +14,16 @@ import (
 	"strings"
 
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // A lookAct finds out whether the restore can be done. It changes nothing.
 type lookAct struct{ p *RestorePlan }
 
 func (c *lookAct) tells() []string {
-	statements := []string{managerStatement()}
+	statements := []string{session.ManagerStatement()}
 	if c.p.opts.asksForJournals() {
-		statements = append(statements, journalStatement())
+		statements = append(statements, session.JournalStatement())
 	}
 	return append(statements, c.questions()...)
 }
@@ -30,7 +31,7 @@ func (c *lookAct) tells() []string {
 // questions are those that the session of the look asks; the others were asked
 // before the plan was made.
 func (c *lookAct) questions() []string {
-	statements := append([]string{mirrorStatement()}, stateStatements(c.p.dirs())...)
+	statements := append([]string{session.MirrorStatement()}, stateStatements(c.p.dirs())...)
 	if c.p.opts.Define {
 		statements = append(statements, configStatements(c.p.Databases)...)
 	}
@@ -65,7 +66,7 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 			return err
 		}
 	}
-	a, err := r.session(ctx, r.engine.statement("asking for the state of the databases", newScript(c.questions()...)))
+	a, err := r.session(ctx, r.instance.Statement("asking for the state of the databases", session.NewScript(c.questions()...)))
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 		}
 	}
 	st, err := states(a, p.dirs())
-	if trap, ok := errors.AsType[*TrapError](err); ok { // of a database that is lost: what is said then is not documented
+	if trap, ok := errors.AsType[*session.TrapError](err); ok { // of a database that is lost: what is said then is not documented
 		r.note("%v", trap)
 		st, err = knownStates(a, p.dirs()), nil
 	}
@@ -86,18 +87,13 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 }
 
 // knownStates returns the states of the databases of which the instance gives one.
-func knownStates(a *answer, dirs []string) []dbState {
+func knownStates(a *session.Answer, dirs []string) []dbState {
 	out := make([]dbState, len(dirs))
-	for i := range dirs {
-		one := &answer{}
-		for _, m := range a.all("ST") {
-			if m.fields[0] == strconv.Itoa(i) {
-				m.fields = append([]string{"0"}, m.fields[1:]...)
-				one.markers = append(one.markers, m)
+	for i, dir := range dirs {
+		for _, m := range a.All("ST") {
+			if m.Fields[0] == strconv.Itoa(i) {
+				out[i], _ = parseState(m.Fields[1:], dir) // the last one counts
 			}
-		}
-		if st, err := states(one, dirs[i:i+1]); err == nil {
-			out[i] = st[0]
 		}
 	}
 	return out
@@ -105,13 +101,13 @@ func knownStates(a *answer, dirs []string) []dbState {
 
 // judgeUndefined refuses to define databases whose names the configuration has for
 // other directories.
-func judgeUndefined(a *answer, dbs []RestoredDatabase) error {
+func judgeUndefined(a *session.Answer, dbs []RestoredDatabase) error {
 	values, err := numbered(a, "Config.Databases", "CFG", len(dbs))
 	if err != nil {
 		return err
 	}
 	for i, v := range values {
-		if dir := slashed(strings.Join(v, "|")); dir != "" && dir != dbs[i].To {
+		if dir := session.Slashed(strings.Join(v, "|")); dir != "" && dir != dbs[i].To {
 			return refuse("the configuration has a database %s in %s already: restore without --define, and add it under another name", dbs[i].Name, dir)
 		}
 	}
@@ -136,10 +132,10 @@ func (r *restoration) isFree() error {
 
 // mirrors refuses what the engine would refuse (InterSystems manual, ^DBREST,
 // mirrored databases).
-func (r *restoration) mirrors(a *answer, st []dbState) error {
-	role, _ := a.find("MIR")
-	failover := len(role.fields) > 0 && role.fields[0] == "1"
-	primary := len(role.fields) > 1 && role.fields[1] == "1"
+func (r *restoration) mirrors(a *session.Answer, st []dbState) error {
+	role, _ := a.Find("MIR")
+	failover := len(role.Fields) > 0 && role.Fields[0] == "1"
+	primary := len(role.Fields) > 1 && role.Fields[1] == "1"
 	async := strings.Contains(r.plan.Set.Method.Facts["mirror"], "async")
 	for i, s := range st {
 		db := r.plan.Databases[i]
@@ -171,15 +167,15 @@ func (r *restoration) isDown(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(strings.ToLower(line.status), "down") {
-		return refuse("%s is %s: it must be down, and must not be started before its databases are restored", p.Target, line.status)
+	if !strings.HasPrefix(strings.ToLower(line.Status), "down") {
+		return refuse("%s is %s: it must be down, and must not be started before its databases are restored", p.Target, line.Status)
 	}
-	if r.engine.mgr != "" && filepath.Clean(p.manager()) == r.engine.mgr {
+	if r.mgr != "" && filepath.Clean(p.manager()) == r.mgr {
 		return refuse("%s has its manager directory where the set's instance has it: it is no second instance", p.Instance)
 	}
-	if !line.manages(p.manager()) {
+	if !line.Manages(p.manager()) {
 		return refuse("%s is in %s, and the set %s is of an instance with the manager directory %s, which may be up: name that instance, or restore to other directories, with --to or --redirect",
-			p.Target, line.data, p.Set.SetName(), p.manager())
+			p.Target, line.Data, p.Set.SetName(), p.manager())
 	}
 	return nil
 }
@@ -188,11 +184,11 @@ func (r *restoration) isDown(ctx context.Context) error {
 // where they were.
 func (r *restoration) checkSame() error {
 	p := r.plan
-	mgr := r.engine.mgr
+	mgr := r.mgr
 	was := p.Set.Method.Facts[factManager]
 	if p.Way == WayDatabases && was != "" && filepath.Clean(was) != mgr {
 		return refuse("the set %s is of an instance with the manager directory %s, and %s has %s: to restore it here say where its databases go, with --to or --redirect",
-			p.Set.SetName(), was, p.Instance, slashed(mgr))
+			p.Set.SetName(), was, p.Instance, session.Slashed(mgr))
 	}
 	host, err := os.Hostname()
 	if p.Way != WayElsewhere && err == nil && p.Set.Host != "" && p.Set.Host != host && !r.opts.OtherHost {
@@ -221,9 +217,9 @@ func (r *restoration) foreign() (out []string) {
 		out = append(out, fmt.Sprintf("%s encrypted: the key must be active in %s. The incremental is not encrypted, and lies in %s until the restore is done",
 			strings.Join(encrypted, ", ")+isAre(len(encrypted)), p.Instance, p.Work))
 	}
-	was, is := parseVersion(p.Set.Method.ProductVersion), parseVersion(r.version)
-	if was.year > is.year && is.year > 0 {
-		out = append(out, fmt.Sprintf("the set is of %s %s, and %s is %s: journals of newer versions may not be readable by older ones", was.product, was.number, p.Instance, is.number))
+	was, is := session.ParseVersion(p.Set.Method.ProductVersion), session.ParseVersion(r.version)
+	if was.Year > is.Year && is.Year > 0 {
+		out = append(out, fmt.Sprintf("the set is of %s %s, and %s is %s: journals of newer versions may not be readable by older ones", was.Product, was.Number, p.Instance, is.Number))
 	}
 	return out
 }
@@ -292,16 +288,16 @@ func otherEndian(head []byte, size int64) bool {
 
 // judgeDefine says whether the databases are in the configuration, with their new
 // directories.
-func judgeDefine(a *answer, dbs []RestoredDatabase) error {
+func judgeDefine(a *session.Answer, dbs []RestoredDatabase) error {
 	values, err := numbered(a, "Config.Databases", "DEF", len(dbs))
 	if err != nil {
 		return err
 	}
 	for i, v := range values {
 		if v[0] != "1" || len(v) < 2 || v[1] == "" {
-			return &AnswerError{What: "Config.Databases.Create of " + dbs[i].Name, Answer: printable(strings.Join(v, "|"))}
+			return &session.AnswerError{What: "Config.Databases.Create of " + dbs[i].Name, Answer: session.Printable(strings.Join(v, "|"))}
 		}
-		if dir := slashed(strings.Join(v[1:], "|")); dir != dbs[i].To {
+		if dir := session.Slashed(strings.Join(v[1:], "|")); dir != dbs[i].To {
 			return fmt.Errorf("the configuration has a database %s in %s already: restore without --define, and add it under another name", dbs[i].Name, dir)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"datfs/dbback/iris/session"
 )
 
 // Markdown returns the report as a text for people.
@@ -42,7 +44,7 @@ func (r *RestoreReport) Markdown() string {
 		if i == 0 {
 			line("\nTo be known:\n")
 		}
-		line("* %s", printable(n))
+		line("* %s", session.Printable(n))
 	}
 	return b.String()
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"datfs/catalog"
+	"datfs/dbback/iris/internal/played"
+	"datfs/dbback/iris/session"
 )
 
 func TestRestoreReport_Markdown(t *testing.T) {
@@ -75,7 +77,7 @@ func TestMirrors(t *testing.T) {
 				tt.set(info)
 			}
 			r := &restoration{plan: mustPlan(t, info, tt.opts), report: &RestoreReport{}, opts: RunOptions{Log: func(string, ...any) {}}}
-			checkError(t, r.mirrors(answered(tt.role), []dbState{{known: true, mounted: true, mirrored: tt.mirrored}}), tt.err)
+			checkError(t, r.mirrors(session.ParseAnswer(tt.role), []dbState{{known: true, mounted: true, mirrored: tt.mirrored}}), tt.err)
 			want, _ := strings.CutSuffix(tt.warning, "…")
 			if got := strings.Join(r.report.Warnings, "\n"); !strings.HasPrefix(got, want) || want == "" && got != "" {
 				t.Errorf("warnings %q, want %q", got, tt.warning)
@@ -89,7 +91,7 @@ func TestForeign(t *testing.T) {
 		i.Method.Databases[0].Encrypted, i.Method.Databases[1].Encrypted = true, true
 		i.Method.ProductVersion = strings.ReplaceAll(i.Method.ProductVersion, "2024.1", "2025.1")
 	})
-	for version, newer := range map[string]bool{fakeVersion: true, info.Method.ProductVersion: false, "": false, strings.ReplaceAll(fakeVersion, "2022.1", "2026.1"): false} {
+	for version, newer := range map[string]bool{played.Version: true, info.Method.ProductVersion: false, "": false, strings.ReplaceAll(played.Version, "2022.1", "2026.1"): false} {
 		r := &restoration{plan: mustPlan(t, info, RestoreOptions{Databases: []string{"USER", "APP"}}), version: version}
 		got := r.foreign()
 		if len(got) == 0 || !strings.HasPrefix(got[0], "USER is encrypted: the key must be active in PROD.") {

@@ -3,6 +3,8 @@ package iris
 import (
 	"fmt"
 	"strings"
+
+	"datfs/dbback/iris/session"
 )
 
 // The statements of a restore. A number after the name of a marker says which of
@@ -10,33 +12,24 @@ import (
 
 // openDB opens a database by its directory: o is "" if the instance does not know it.
 func openDB(dir string) string {
-	return `set o=##class(SYS.Database).%OpenId(` + quote(dir) + `) `
+	return `set o=##class(SYS.Database).%OpenId(` + session.Quote(dir) + `) `
 }
 
 // stateStatements ask for the state of databases. The properties are those that
 // the class reference of SYS.Database has.
 func stateStatements(dirs []string) (out []string) {
 	for i, dir := range dirs {
-		out = append(out, trapped("ST", openDB(dir)+fmt.Sprintf(
+		out = append(out, session.Trapped("ST", openDB(dir)+fmt.Sprintf(
 			`write !,"@@ST|%d|",$select($isobject(o):o.Mounted_"|"_o.ReadOnlyMounted_"|"_o.Mirrored_"|"_o.EncryptedDB_"|"_o.BlockSize,1:"none"),!`, i)))
 	}
 	return out
-}
-
-// mirrorStatement asks for the role of this member.
-func mirrorStatement() string {
-	return trapped("MIR", `write !,"@@MIR|",$SYSTEM.Mirror.IsMember(),"|",$SYSTEM.Mirror.IsPrimary(),!`)
-}
-
-func managerStatement() string {
-	return trapped("MGR", `write !,"@@MGR|",##class(%File).ManagerDirectory(),!`)
 }
 
 // dismountStatements dismount databases; one that is not mounted, or not known,
 // is left as it is. Dismount and Mount return 1 (seen by InterSystems staff).
 func dismountStatements(dirs []string) (out []string) {
 	for i, dir := range dirs {
-		out = append(out, trapped("DM", openDB(dir)+fmt.Sprintf(
+		out = append(out, session.Trapped("DM", openDB(dir)+fmt.Sprintf(
 			`set x=$select('$isobject(o):"none",'o.Mounted:1,1:o.Dismount()) write !,"@@DM|%d|",x,!`, i)))
 	}
 	return append(out, stateStatements(dirs)...)
@@ -46,8 +39,8 @@ func dismountStatements(dirs []string) (out []string) {
 // MountDatabase is used so in public scripts.
 func mountStatements(dirs []string) (out []string) {
 	for i, dir := range dirs {
-		out = append(out, trapped("MT", openDB(dir)+fmt.Sprintf(
-			`set x=$select('$isobject(o):##class(SYS.Database).MountDatabase(%s),o.Mounted:1,1:o.Mount()) write !,"@@MT|%d|",x,!`, quote(dir), i)))
+		out = append(out, session.Trapped("MT", openDB(dir)+fmt.Sprintf(
+			`set x=$select('$isobject(o):##class(SYS.Database).MountDatabase(%s),o.Mounted:1,1:o.Mount()) write !,"@@MT|%d|",x,!`, session.Quote(dir), i)))
 	}
 	return append(out, stateStatements(dirs)...)
 }
@@ -57,8 +50,8 @@ func mountStatements(dirs []string) (out []string) {
 // gives its directory (InterSystems class reference).
 func defineStatements(dbs []RestoredDatabase) (out []string) {
 	for i, db := range dbs {
-		out = append(out, trapped("DEF", fmt.Sprintf(`kill p,q set p("Directory")=%s,sc=1 do ##class(Config.Databases).Get(%s,.q) `, quote(db.To), quote(db.Name))+
-			fmt.Sprintf(`if $get(q("Directory"))="" { set sc=##class(Config.Databases).Create(%[1]s,.p) kill q do ##class(Config.Databases).Get(%[1]s,.q) } `, quote(db.Name))+
+		out = append(out, session.Trapped("DEF", fmt.Sprintf(`kill p,q set p("Directory")=%s,sc=1 do ##class(Config.Databases).Get(%s,.q) `, session.Quote(db.To), session.Quote(db.Name))+
+			fmt.Sprintf(`if $get(q("Directory"))="" { set sc=##class(Config.Databases).Create(%[1]s,.p) kill q do ##class(Config.Databases).Get(%[1]s,.q) } `, session.Quote(db.Name))+
 			fmt.Sprintf(`write !,"@@DEF|%d|",$system.Status.IsOK(sc),"|",$get(q("Directory")),!`, i)))
 	}
 	return out
@@ -68,7 +61,7 @@ func defineStatements(dbs []RestoredDatabase) (out []string) {
 // databases, "" for none.
 func configStatements(dbs []RestoredDatabase) (out []string) {
 	for i, db := range dbs {
-		out = append(out, trapped("CFG", fmt.Sprintf(`kill q do ##class(Config.Databases).Get(%s,.q) write !,"@@CFG|%d|",$get(q("Directory")),!`, quote(db.Name), i)))
+		out = append(out, session.Trapped("CFG", fmt.Sprintf(`kill q do ##class(Config.Databases).Get(%s,.q) write !,"@@CFG|%d|",$get(q("Directory")),!`, session.Quote(db.Name), i)))
 	}
 	return out
 }
@@ -77,7 +70,7 @@ func configStatements(dbs []RestoredDatabase) (out []string) {
 // little; 0: nobody else may change anything meanwhile; 4: no journals (InterSystems
 // manual, Unattended Restore Using ^DBREST).
 func applyStatement(file, list string) string {
-	return trapped("REST", fmt.Sprintf(`set x=$$EXTSELCT^DBREST(1,0,%s,%s,4,"","") write !,"@@REST|",x,!`, quote(file), quote(list)))
+	return session.Trapped("REST", fmt.Sprintf(`set x=$$EXTSELCT^DBREST(1,0,%s,%s,4,"","") write !,"@@REST|",x,!`, session.Quote(file), session.Quote(list)))
 }
 
 // dirList is the list of directories for EXTSELCT^DBREST: a line each, source,
@@ -97,7 +90,7 @@ func dirList(dbs []RestoredDatabase) string {
 // only makes a statement of a sequence do nothing if one before it failed: at a
 // terminal the lines after an error are still carried out.
 func only(marker, statement string) string {
-	return trapped(marker, `if $get(ok) { set ok=0 `+statement+` }`)
+	return session.Trapped(marker, `if $get(ok) { set ok=0 `+statement+` }`)
 }
 
 // journalStatements apply journal files with the class Journal.Restore
@@ -107,9 +100,9 @@ func only(marker, statement string) string {
 func (p *RestorePlan) journalStatements() []string {
 	j := &p.journals
 	dir := p.journalDir()
-	out := []string{trapped("JNEW", `set ok=0,j=##class(Journal.Restore).%New(),ok=$isobject(j) write !,"@@JNEW|",ok,!`)}
+	out := []string{session.Trapped("JNEW", `set ok=0,j=##class(Journal.Restore).%New(),ok=$isobject(j) write !,"@@JNEW|",ok,!`)}
 	set := func(property, value string) {
-		out = append(out, only("JSET", fmt.Sprintf(`set j.%s=%s,ok=1 write !,"@@JSET|%s",!`, property, quote(value), property)))
+		out = append(out, only("JSET", fmt.Sprintf(`set j.%s=%s,ok=1 write !,"@@JSET|%s",!`, property, session.Quote(value), property)))
 	}
 	if p.Way == WayDatabases { // the instance's own: by bare name
 		set("FirstFile", j.first)
@@ -127,14 +120,14 @@ func (p *RestorePlan) journalStatements() []string {
 	default:
 		set("LastFile", p.lastPath())
 	}
-	out = append(out, trapped("JROLL", `if $get(ok) { set j.RollBack=1 write !,"@@JROLL|1",! }`))
+	out = append(out, session.Trapped("JROLL", `if $get(ok) { set j.RollBack=1 write !,"@@JROLL|1",! }`))
 	for _, dir := range append([]string{dir}, j.locations()...) {
-		out = append(out, only("JLOC", fmt.Sprintf(`do j.UseJournalLocation(%s) set ok=1 write !,"@@JLOC|1",!`, quote(dir))))
+		out = append(out, only("JLOC", fmt.Sprintf(`do j.UseJournalLocation(%s) set ok=1 write !,"@@JLOC|1",!`, session.Quote(dir))))
 	}
 	for i, db := range p.Databases {
-		out = append(out, only("JSEL", fmt.Sprintf(`set sc=j.SelectUpdates(%s),ok=$system.Status.IsOK(sc) write !,"@@JSEL|%d|",ok,"|",$system.Status.GetErrorText(sc),!`, quote(db.Directory), i)))
+		out = append(out, only("JSEL", fmt.Sprintf(`set sc=j.SelectUpdates(%s),ok=$system.Status.IsOK(sc) write !,"@@JSEL|%d|",ok,"|",$system.Status.GetErrorText(sc),!`, session.Quote(db.Directory), i)))
 		if db.moved() {
-			out = append(out, only("JRED", fmt.Sprintf(`do j.RedirectDatabase(%s,%s) set ok=1 write !,"@@JRED|%d",!`, quote(db.Directory), quote(db.To), i)))
+			out = append(out, only("JRED", fmt.Sprintf(`do j.RedirectDatabase(%s,%s) set ok=1 write !,"@@JRED|%d",!`, session.Quote(db.Directory), session.Quote(db.To), i)))
 		}
 	}
 	return append(out,
@@ -148,8 +141,8 @@ func (p *RestorePlan) journalStatements() []string {
 func checkStatements(dirs []string) (out []string) {
 	for i, dir := range dirs {
 		out = append(out,
-			trapped("INT", fmt.Sprintf(`set sc=$$CheckList^Integrity(,$listbuild(%s)) write !,"@@INT|%d|",$system.Status.IsOK(sc),"|",$system.Status.GetErrorText(sc),!`, quote(dir), i)),
-			trapped("DISP", `do Display^Integrity(,2) kill ^IRIS.TempIntegrityOutput(+$job)`))
+			session.Trapped("INT", fmt.Sprintf(`set sc=$$CheckList^Integrity(,$listbuild(%s)) write !,"@@INT|%d|",$system.Status.IsOK(sc),"|",$system.Status.GetErrorText(sc),!`, session.Quote(dir), i)),
+			session.Trapped("DISP", `do Display^Integrity(,2) kill ^IRIS.TempIntegrityOutput(+$job)`))
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"datfs/catalog"
+	"datfs/dbback/iris/session"
 )
 
 // update writes golden files anew instead of comparing with them. What they hold
@@ -117,7 +118,7 @@ func TestRestoreStatements_Lines(t *testing.T) {
 			t.Fatalf("%s: only %d statements", p.Way, len(p.Statements()))
 		}
 		for _, s := range p.Statements() {
-			if len(s) >= 4096 || hasControl(s) || strings.Count(s, "{") != strings.Count(s, "}") || strings.Count(s, `"`)%2 != 0 {
+			if len(s) >= 4096 || session.HasControl(s) || strings.Count(s, "{") != strings.Count(s, "}") || strings.Count(s, `"`)%2 != 0 {
 				t.Errorf("%s: statement of %d bytes: %s", p.Way, len(s), s)
 			}
 			if !strings.HasPrefix(s, "try { ") || !strings.HasSuffix(s, " }") || !regexp.MustCompile(`@@ERR\|[A-Z]+\|`).MatchString(s) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // A restoreState is what a restore keeps in its work directory, so that it can be
@@ -52,7 +53,7 @@ func (r *restoration) load() error {
 	if err != nil {
 		return err
 	}
-	s, ok := parseState(b)
+	s, ok := readState(b)
 	r.begun = ok && s.Key == key && s.Step != ""
 	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
 		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
@@ -68,7 +69,7 @@ func (r *restoration) load() error {
 	return nil
 }
 
-func parseState(b []byte) (s restoreState, ok bool) {
+func readState(b []byte) (s restoreState, ok bool) {
 	err := json.Unmarshal(b, &s)
 	return s, err == nil
 }
@@ -162,7 +163,7 @@ func (r *restoration) writeOwned(path string, content []byte) error {
 func (r *restoration) removeMade() {
 	top := r.plan.opts.To
 	for _, db := range r.plan.Databases {
-		for dir := filepath.Clean(db.To); top != "" && strings.HasPrefix(dir, slashed(top)); dir = filepath.Dir(dir) {
+		for dir := filepath.Clean(db.To); top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
 			if os.Remove(dir) != nil {
 				break
 			}

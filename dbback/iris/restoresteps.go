@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"datfs/catalog"
+	"datfs/dbback/iris/session"
 )
 
 // The steps of restores. Which of them there are, and their order, depends on the
@@ -48,12 +49,12 @@ func (p *RestorePlan) makeSteps() []restoreStep {
 	look := restoreStep{restLook, []act{&lookAct{p}}, restLook}
 	prepare := restoreStep{restPrepare, []act{&extractAct{p}}, restPrepare}
 	apply := restoreStep{restApply, []act{&listAct{p}, p.terminal("EXTSELCT^DBREST", []string{applyStatement(p.incremental(), p.listFile())},
-		func(_ *restoration, a *answer) error { return judgeApply(a, p.Databases) }).long()}, restCopy}
+		func(_ *restoration, a *session.Answer) error { return judgeApply(a, p.Databases) }).long()}, restCopy}
 	mount := func() *terminalAct {
-		return p.terminal("mounting", mountStatements(dirs), func(_ *restoration, a *answer) error { return judgeMount(a, dirs) })
+		return p.terminal("mounting", mountStatements(dirs), func(_ *restoration, a *session.Answer) error { return judgeMount(a, dirs) })
 	}
 	check := restoreStep{restIntegrity, []act{&remountAct{mount(), restIntegrity}, p.terminal("CheckList^Integrity", checkStatements(dirs),
-		func(_ *restoration, a *answer) error { return judgeCheck(a, dirs) }).long()}, restIntegrity}
+		func(_ *restoration, a *session.Answer) error { return judgeCheck(a, dirs) }).long()}, restIntegrity}
 	var steps []restoreStep
 	switch p.Way {
 	case WayEverything:
@@ -68,7 +69,7 @@ func (p *RestorePlan) makeSteps() []restoreStep {
 		steps = []restoreStep{look, prepare, {restDismount, []act{p.dismount()}, restDismount}, {restCopy, copies, restDismount}}
 		if p.opts.Define {
 			steps = append(steps, restoreStep{restDefine, []act{p.terminal("Config.Databases", defineStatements(p.Databases),
-				func(_ *restoration, a *answer) error { return judgeDefine(a, p.Databases) })}, restDismount})
+				func(_ *restoration, a *session.Answer) error { return judgeDefine(a, p.Databases) })}, restDismount})
 		}
 		steps = append(steps, restoreStep{restMount, []act{mount()}, restDismount})
 		apply.again = restDismount
@@ -93,16 +94,13 @@ func (p *RestorePlan) makeSteps() []restoreStep {
 // dismount dismounts the plan's databases.
 func (p *RestorePlan) dismount() *terminalAct {
 	dirs := p.dirs()
-	return p.terminal("dismounting", dismountStatements(dirs), func(_ *restoration, a *answer) error { return judgeDismount(a, dirs) })
+	return p.terminal("dismounting", dismountStatements(dirs), func(_ *restoration, a *session.Answer) error { return judgeDismount(a, dirs) })
 }
-
-// workPrefix begins the names of the directories of restores.
-const workPrefix = "restore"
 
 // restoreDir returns the directory of a restore: the same for the same restore, so
 // that it can be gone on with.
 func restoreDir(base string, set catalog.SetName, key string) string {
-	return filepath.Join(base, strings.Join([]string{workPrefix, set.Instance, set.Name, key}, "-"))
+	return filepath.Join(base, session.RestorePrefix+strings.Join([]string{set.Instance, set.Name, key}, "-"))
 }
 
 // shortSum makes a short name of a text.

@@ -8,6 +8,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // RunBook returns the plan as a text for people, in Markdown: with the one command
@@ -134,7 +135,7 @@ func (b *book) warnings(info *catalog.SetInfo) {
 	if len(info.Problems) > 0 {
 		b.say("problems")
 		for _, problem := range info.Problems {
-			b.line("* %s", printable(problem.String()))
+			b.line("* %s", session.Printable(problem.String()))
 		}
 		b.line("")
 	}
@@ -304,7 +305,7 @@ func (p *RestorePlan) Command() string {
 	default:
 		for _, db := range p.Databases {
 			words = append(words, "--database", shellWord(db.Name))
-			if db.redirected && (p.opts.To == "" || db.To != slashed(filepath.Join(p.opts.To, db.Directory))) {
+			if db.redirected && (p.opts.To == "" || db.To != session.Slashed(filepath.Join(p.opts.To, db.Directory))) {
 				words = append(words, "--redirect", shellWord(db.Name+"="+db.To))
 			}
 		}
@@ -339,7 +340,7 @@ func (p *RestorePlan) Statements() (out []string) {
 
 // cell makes a text fit into a table.
 func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(printable(s))
+	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(session.Printable(s))
 }
 
 // shellWord quotes a word for a shell where it needs it.

@@ -12,6 +12,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // A Way is one of the three ways back (InterSystems manual, Backup and Restore).
@@ -134,12 +135,12 @@ func PlanRestore(info *catalog.SetInfo, opts RestoreOptions) (*RestorePlan, erro
 		return nil, err
 	}
 	p.Work = restoreDir(p.workDir(), info.SetName(), p.key())
-	if strings.ContainsAny(p.Work, ",\"") || hasControl(p.Work) {
+	if strings.ContainsAny(p.Work, ",\"") || session.HasControl(p.Work) {
 		return nil, fmt.Errorf("the work directory %q has a character that ^DBREST cannot take; name another one", p.Work)
 	}
 	p.steps = p.makeSteps()
 	for _, s := range p.Statements() {
-		if hasControl(s) {
+		if session.HasControl(s) {
 			return nil, refuse("a name in the set %s has a control character: %q", info.SetName(), s)
 		}
 	}
@@ -188,9 +189,9 @@ func (p *RestorePlan) choose() error {
 		case n > 1:
 			return fmt.Errorf("%s is redirected more than once", db.Name)
 		case n == 1:
-			r.To, r.redirected = slashed(to), true
+			r.To, r.redirected = session.Slashed(to), true
 		case p.Way == WayElsewhere && p.opts.To != "":
-			r.To, r.redirected = slashed(filepath.Join(p.opts.To, db.Directory)), true
+			r.To, r.redirected = session.Slashed(filepath.Join(p.opts.To, db.Directory)), true
 		case p.Way == WayElsewhere && len(p.opts.Databases) == 0:
 			continue // only what is redirected
 		case p.Way == WayElsewhere:
@@ -215,7 +216,7 @@ func (p *RestorePlan) choose() error {
 // named returns whether one of the names means the database, and notes which.
 func named(list []string, db catalog.Database, used map[string]bool) (found bool) {
 	for _, name := range list {
-		if strings.EqualFold(name, db.Name) || slashed(name) == db.Directory {
+		if strings.EqualFold(name, db.Name) || session.Slashed(name) == db.Directory {
 			found, used[name] = true, true
 		}
 	}
@@ -225,7 +226,7 @@ func named(list []string, db catalog.Database, used map[string]bool) (found bool
 // redirection returns where a database is redirected to, and how often it is said.
 func (p *RestorePlan) redirection(db catalog.Database, used map[string]bool) (dir string, n int) {
 	for from, to := range p.opts.Redirect {
-		if strings.EqualFold(from, db.Name) || slashed(from) == db.Directory {
+		if strings.EqualFold(from, db.Name) || session.Slashed(from) == db.Directory {
 			used[from] = true
 			dir = to
 			n++
@@ -255,7 +256,7 @@ func (p *RestorePlan) check(r *RestoredDatabase) error {
 		return refuse("whether %s can be dismounted while the instance is up is not known: restore it to another directory (--redirect %s=DIR), or everything", r.Name, r.Name)
 	case !filepath.IsAbs(r.To):
 		return fmt.Errorf("%s is not an absolute path", r.To)
-	case strings.ContainsAny(r.To+r.Directory, ",\"") || hasControl(r.To+r.Directory):
+	case strings.ContainsAny(r.To+r.Directory, ",\"") || session.HasControl(r.To+r.Directory):
 		return refuse("the directory of %s has a comma, a quote or a control character, which ^DBREST's list of directories cannot have: %q", r.Name, r.To)
 	}
 	r.Files = make(map[int]string)
@@ -325,7 +326,7 @@ func (p *RestorePlan) workDir() string {
 	case p.opts.WorkDir != "":
 		return filepath.Clean(p.opts.WorkDir)
 	case mgr != "" && p.Way != WayEverything:
-		return workDirIn(mgr)
+		return session.UsualWorkDir(mgr)
 	}
 	return "/var/tmp/datfs" // where the second instance is, is not known
 }

@@ -1,7 +1,6 @@
-package iris
+package session
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,52 +8,35 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-
-	"datfs/dbback"
 )
 
-// ErrBusy means that another backup of the instance is at work.
+// ErrBusy means that another backup or restore of the instance is at work.
 var ErrBusy = errors.New("another datfs is backing up or restoring this instance, or one that was killed has left a session that is still at work")
 
-// workDir returns the directory that runs have theirs in, "" as long as the
-// manager directory is not known.
-func (e *Engine) workDir() string {
+// RestorePrefix begins the names of the directories that restores have in the work
+// directory; those of backups begin with the name of the set's instance.
+const RestorePrefix = "restore-"
+
+// WorkDir returns the directory that runs have theirs in: the one of the options,
+// or the usual one for the manager directory mgr; "" if that is needed and "".
+func (in *Instance) WorkDir(mgr string) string {
 	switch {
-	case e.opts.WorkDir != "":
-		return filepath.Clean(e.opts.WorkDir)
-	case e.mgr == "":
+	case in.Options.WorkDir != "":
+		return filepath.Clean(in.Options.WorkDir)
+	case mgr == "":
 		return ""
 	}
-	return e.usualDir()
+	return UsualWorkDir(mgr)
 }
 
-// usualDir returns the work directory that is used where no other is given.
-func (e *Engine) usualDir() string { return workDirIn(e.mgr) }
+// UsualWorkDir returns the work directory of the instance with the manager directory
+// mgr, where no other is given.
+func UsualWorkDir(mgr string) string { return filepath.Join(mgr, "Backup", "datfs") }
 
-// workDirIn returns the work directory of the instance with a manager directory.
-func workDirIn(mgr string) string { return filepath.Join(mgr, "Backup", "datfs") }
-
-// runDir returns the directory of a run.
-func (e *Engine) runDir(run *dbback.Run) string {
-	base := e.workDir()
-	if base == "" {
-		return ""
-	}
-	return filepath.Join(base, run.Set.Instance+"-"+run.Set.Name)
-}
-
-// Leaves implements [dbback.Engine].
-func (e *Engine) Leaves(run *dbback.Run) []string {
-	if dir := e.runDir(run); dir != "" {
-		return []string{dir}
-	}
-	return nil
-}
-
-// makeDir makes a directory that both this process and the instance can write to:
+// MakeDir makes a directory that both this process and the instance can write to:
 // of the same owner and group as the one above it. Those above are made too.
-func makeDir(dir string) error {
-	if hasControl(dir) {
+func MakeDir(dir string) error {
+	if HasControl(dir) {
 		return fmt.Errorf("%q has a control character", dir)
 	}
 	if info, err := os.Stat(dir); err == nil {
@@ -64,10 +46,19 @@ func makeDir(dir string) error {
 		return nil
 	}
 	above := filepath.Dir(dir)
-	if err := makeDir(above); err != nil {
+	if err := MakeDir(above); err != nil {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o770); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return makeShared(dir)
+}
+
+// NewDir makes a directory like [MakeDir] does, which must not exist yet; the one
+// above it must.
+func NewDir(dir string) error {
+	if err := os.Mkdir(dir, 0o770); err != nil {
 		return err
 	}
 	return makeShared(dir)
@@ -87,12 +78,6 @@ func makeShared(dir string) error {
 	return os.Chmod(dir, 0o770) // whatever the umask
 }
 
-// tempName returns the path of a file in the work directory that does not exist:
-// whether LISTDIRS^DBACK overwrites one that does is not documented.
-func tempName(dir, prefix string) string {
-	return filepath.Join(dir, prefix+strings.ToLower(rand.Text()[:12])+".txt")
-}
-
 // locks are what keeps other backups of the instance away. Sessions inherit them:
 // one that outlives a datfs that was killed still clears or copies blocks of the
 // instance, and a new backup beside it would miss what that one took. The kernel
@@ -108,23 +93,26 @@ func (l locks) Close() error {
 	return errors.Join(errs...)
 }
 
-// takeLocks takes the locks of the instance: one in the work directory, so that it
-// holds between datfs of different repositories, and one in the usual work
-// directory, so that it holds between those with different work directories too.
-// Whoever may not write there does without that one. A usual directory that is
-// missing is made only to begin a run: without it, nobody has its lock.
-func (e *Engine) takeLocks(begin bool) (locks, error) {
+// Lock takes the locks of the instance with the manager directory mgr: one in the
+// work directory, so that it holds between datfs of different repositories, and one
+// in the usual work directory, so that it holds between those with different work
+// directories too. Whoever may not write there does without that one. A usual
+// directory that is missing is made only to begin a run: without it, nobody has its
+// lock. Sessions hold them too, until Unlock. The error is ErrBusy if another datfs
+// has them.
+func (in *Instance) Lock(mgr string, begin bool) error {
 	var held locks
-	usual := filepath.Join(e.usualDir(), "instance.lock")
+	usualDir, workDir := UsualWorkDir(mgr), in.WorkDir(mgr)
+	usual := filepath.Join(usualDir, "instance.lock")
 	own := usual
-	if e.workDir() != e.usualDir() {
-		own = filepath.Join(e.workDir(), strings.ToUpper(e.opts.Instance)+".lock")
+	if workDir != usualDir {
+		own = filepath.Join(workDir, strings.ToUpper(in.Name())+".lock")
 		if begin {
-			_ = makeDir(e.usualDir())
+			_ = MakeDir(usualDir)
 		}
 		f, err := lockFile(usual)
 		if errors.Is(err, ErrBusy) {
-			return nil, err
+			return err
 		}
 		if err == nil {
 			held = append(held, f)
@@ -132,9 +120,17 @@ func (e *Engine) takeLocks(begin bool) (locks, error) {
 	}
 	f, err := lockFile(own)
 	if err != nil {
-		return nil, errors.Join(err, held.Close())
+		return errors.Join(err, held.Close())
 	}
-	return append(held, f), nil
+	in.held = append(held, f)
+	return nil
+}
+
+// Unlock lets go of the locks; sessions that live on keep them.
+func (in *Instance) Unlock() error {
+	held := in.held
+	in.held = nil
+	return held.Close()
 }
 
 // lockFile makes a file, if it is missing, and locks it.

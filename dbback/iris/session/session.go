@@ -1,4 +1,4 @@
-package iris
+package session
 
 import (
 	"context"
@@ -11,85 +11,73 @@ import (
 	"time"
 )
 
-// A terminal opens sessions of the instance: a process each, told a script on its
-// standard input. Nothing depends on what a session before left behind: after
-// BACKUP^DBACK a process's own variables may be overwritten (InterSystems manual).
-type terminal struct {
-	command  []string
-	user     string
-	password []byte
-	started  func(pid int) // nil is fine
-	held     locks         // what sessions keep locked as long as they live
+// A Task is one session's work.
+type Task struct {
+	Name   string // for errors: "CLRINC^DBACK"
+	Script Script
+	Limit  time.Duration // how long it may take; not positive: no limit
 
-	grace time.Duration // between asking a process to end and killing it
-}
-
-// A task is one session's work.
-type task struct {
-	name   string // for errors: "CLRINC^DBACK"
-	script script
-	limit  time.Duration // how long it may take; not positive: no limit
-
-	// patience is how long the session may go on when ctx ends, before its process
+	// Patience is how long the session may go on when ctx ends, before its process
 	// is asked to end. After the limit there is none, unless there is an abort.
-	patience time.Duration
-	// abort is called when the time is up or ctx ends: it makes the instance give
+	Patience time.Duration
+	// Abort is called when the time is up or ctx ends: it makes the instance give
 	// up what the session waits for. nil if there is nothing like that.
-	abort func() error
+	Abort func() error
 }
 
-// run runs one session and returns what it answered. That it answered at all is
-// checked, and that it is in the right namespace; all other answers are the
-// caller's. The answer is there with an error too, if anything was said.
-func (t *terminal) run(ctx context.Context, task task) (*answer, error) {
+// Run runs one session and returns what it answered. That it answered at all is
+// checked (*NoAnswerError), and that it is in the right namespace
+// (*NamespaceError); all other answers are the caller's. A session that was not
+// waited for to its end is an *EndedError. The answer is there with an error too,
+// if anything was said.
+func (in *Instance) Run(ctx context.Context, task Task) (*Answer, error) {
 	if err := ctx.Err(); err != nil {
-		return &answer{}, err
+		return &Answer{}, err
 	}
-	a := &answer{script: task.script, command: t.command}
-	out := &output{}
-	err := t.process(ctx, task, out)
-	text := out.String()
-	a.markers = parseMarkers([]byte(text))
-	a.said = scrub(text, t.password)
-	switch _, ready := a.find("READY"); {
+	out := &Output{}
+	err := in.process(ctx, task, out)
+	a := ParseAnswer(out.String())
+	a.script, a.command = task.Script, in.command
+	a.Said = Scrub(a.Said, in.Options.Password)
+	switch _, ready := a.Find("READY"); {
 	case ctx.Err() != nil:
-		return a, errors.Join(fmt.Errorf("%s: %w", task.name, context.Cause(ctx)), err)
+		return a, errors.Join(fmt.Errorf("%s: %w", task.Name, context.Cause(ctx)), err)
 	case !ready:
-		return a, explain(task.name, a.said, err)
+		return a, explain(task.Name, a.Said, err)
 	}
 	if ended, ok := errors.AsType[*EndedError](err); ok {
-		return a, fmt.Errorf("%s: %w", task.name, ended)
+		return a, fmt.Errorf("%s: %w", task.Name, ended)
 	}
-	if ns, ok := a.find("NS"); !ok || ns.value != "%SYS" {
-		return a, &NamespaceError{Namespace: ns.value}
+	if ns, ok := a.Find("NS"); !ok || ns.Value != "%SYS" {
+		return a, &NamespaceError{Namespace: ns.Value}
 	}
 	a.exit = err
 	return a, nil
 }
 
 // process runs the session's process to its end.
-func (t *terminal) process(ctx context.Context, task task, out *output) error {
-	cmd := exec.Command(t.command[0], t.command[1:]...)
-	cmd.Stdin = strings.NewReader(t.login() + task.script.String())
+func (in *Instance) process(ctx context.Context, task Task, out *Output) error {
+	cmd := exec.Command(in.command[0], in.command[1:]...)
+	cmd.Stdin = strings.NewReader(in.login() + task.Script.String())
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = childEnv(os.Environ())
-	cmd.ExtraFiles = t.held
+	cmd.ExtraFiles = in.held
 	// Of its own group, so that ^C at our terminal does not reach what only an
 	// abort ends well. Its I/O priority is the normal one: only threads that read
 	// databases have another, and those start nothing.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = t.grace // for what still holds its output
+	cmd.WaitDelay = in.Options.Grace // for what still holds its output
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	if t.started != nil {
-		t.started(cmd.Process.Pid)
+	if in.Options.Started != nil {
+		in.Options.Started(cmd.Process.Pid)
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	var late <-chan time.Time
-	if task.limit > 0 {
-		timer := time.NewTimer(task.limit)
+	if task.Limit > 0 {
+		timer := time.NewTimer(task.Limit)
 		defer timer.Stop()
 		late = timer.C
 	}
@@ -97,23 +85,23 @@ func (t *terminal) process(ctx context.Context, task task, out *output) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return t.end(cmd.Process.Pid, done, task, task.patience, nil)
+		return in.end(cmd.Process.Pid, done, task, task.Patience, nil)
 	case <-late:
 		patience := time.Duration(0)
-		if task.abort != nil {
-			patience = task.patience
+		if task.Abort != nil {
+			patience = task.Patience
 		}
-		return t.end(cmd.Process.Pid, done, task, patience, &TimeoutError{task.limit})
+		return in.end(cmd.Process.Pid, done, task, patience, &TimeoutError{task.Limit})
 	}
 }
 
 // end ends a session whose time is up, as gently as it can: a process of the
 // instance that is killed in the middle of something can leave the instance in
 // the middle of it.
-func (t *terminal) end(pid int, done <-chan error, task task, patience time.Duration, cause error) error {
+func (in *Instance) end(pid int, done <-chan error, task Task, patience time.Duration, cause error) error {
 	ended := &EndedError{Cause: cause}
-	if task.abort != nil {
-		ended.Abort = task.abort()
+	if task.Abort != nil {
+		ended.Abort = task.Abort()
 	}
 	if waitFor(done, patience) {
 		return ended.orNil(task)
@@ -123,7 +111,7 @@ func (t *terminal) end(pid int, done <-chan error, task task, patience time.Dura
 		if err := syscall.Kill(-pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return errors.Join(ended, err)
 		}
-		if waitFor(done, t.grace) {
+		if waitFor(done, in.Options.Grace) {
 			return ended
 		}
 	}
@@ -146,11 +134,11 @@ func waitFor(done <-chan error, limit time.Duration) bool {
 // login returns the lines that answer the prompts Username: and Password:
 // (InterSystems manual, Backup and Restore: credentials come from standard
 // input).
-func (t *terminal) login() string {
-	if t.user == "" {
+func (in *Instance) login() string {
+	if in.Options.User == "" {
 		return ""
 	}
-	return t.user + "\n" + string(t.password) + "\n"
+	return in.Options.User + "\n" + string(in.Options.Password) + "\n"
 }
 
 // childEnv returns the environment without the password.
@@ -199,8 +187,8 @@ func (e *EndedError) Error() string {
 func (e *EndedError) Unwrap() error { return e.Cause }
 
 // orNil returns nil for a session that only was waited for a little longer.
-func (e *EndedError) orNil(task task) error {
-	if e.Cause == nil && task.abort == nil {
+func (e *EndedError) orNil(task Task) error {
+	if e.Cause == nil && task.Abort == nil {
 		return nil
 	}
 	return e

@@ -1,4 +1,4 @@
-package iris
+package session
 
 import (
 	"fmt"
@@ -7,64 +7,77 @@ import (
 	"strings"
 )
 
-// An answer is what a session said.
-type answer struct {
+// An Answer is what a session said.
+type Answer struct {
+	Said string // all of it, without the password
+
 	command []string
-	script  script
-	said    string // scrubbed
-	markers []marker
+	script  Script
+	markers []Marker
 	exit    error // how its process ended; markers decide, not this
 }
 
-// find returns the last marker of that name.
-func (a *answer) find(name string) (marker, bool) {
+// ParseAnswer returns the answer in what a session said: as [Instance.Run] does,
+// but of a text that is at hand.
+func ParseAnswer(said string) *Answer {
+	return &Answer{Said: said, markers: parseMarkers([]byte(said))}
+}
+
+// Find returns the last marker of that name.
+func (a *Answer) Find(name string) (Marker, bool) {
 	for _, m := range slices.Backward(a.markers) {
-		if m.name == name {
+		if m.Name == name {
 			return m, true
 		}
 	}
-	return marker{}, false
+	return Marker{}, false
 }
 
-// all returns all markers of that name.
-func (a *answer) all(name string) []marker {
-	var out []marker
+// All returns all markers of that name.
+func (a *Answer) All(name string) []Marker {
+	var out []Marker
 	for _, m := range a.markers {
-		if m.name == name {
+		if m.Name == name {
 			out = append(out, m)
 		}
 	}
 	return out
 }
 
-// trap returns the error trap of a statement, nil if it had none.
-func (a *answer) trap(name string) *TrapError {
-	for _, m := range a.all("ERR") {
-		if m.fields[0] != name {
+// Trap returns the error trap of a statement, nil if it had none.
+func (a *Answer) Trap(name string) *TrapError {
+	for _, m := range a.All("ERR") {
+		if m.Fields[0] != name {
 			continue
 		}
-		f := strings.SplitN(m.value+"|||", "|", 4) // the data may have bars
+		f := strings.SplitN(m.Value+"|||", "|", 4) // the data may have bars
 		return &TrapError{Name: f[1], Location: f[2], Data: strings.TrimRight(f[3], "|")}
 	}
 	return nil
 }
 
-// need returns the marker of a statement that must have answered. what names it
-// in errors.
-func (a *answer) need(what, name string) (marker, error) {
-	if t := a.trap(name); t != nil {
+// Need returns the marker of a statement that must have answered. what names it
+// in errors: *TrapError if the statement failed, *NoAnswerError if the marker is
+// missing.
+func (a *Answer) Need(what, name string) (Marker, error) {
+	if t := a.Trap(name); t != nil {
 		t.What = what
-		return marker{}, t
+		return Marker{}, t
 	}
-	m, ok := a.find(name)
+	m, ok := a.Find(name)
 	if !ok {
-		return marker{}, explain(what, a.said, a.exit)
+		return Marker{}, a.NoAnswer(what)
 	}
 	return m, nil
 }
 
-// transcript returns the answer as a text for people.
-func (a *answer) transcript() string {
+// NoAnswer returns the error for a statement whose marker is missing: the session
+// ended before, or something went wrong that no trap caught.
+func (a *Answer) NoAnswer(what string) *NoAnswerError { return explain(what, a.Said, a.exit) }
+
+// Transcript returns as a text for people what the session was told and what it
+// answered. err is what running it returned; nil is fine.
+func (a *Answer) Transcript(err error) string {
 	var b strings.Builder
 	if len(a.command) > 0 {
 		fmt.Fprintf(&b, "$ %s\n", strings.Join(a.command, " "))
@@ -72,11 +85,14 @@ func (a *answer) transcript() string {
 	for _, line := range a.script {
 		fmt.Fprintf(&b, "> %s\n", line)
 	}
-	b.WriteString(a.said)
+	b.WriteString(a.Said)
 	if a.exit != nil {
 		fmt.Fprintf(&b, "\n(%v)", a.exit)
 	}
 	b.WriteString("\n\n")
+	if err != nil {
+		fmt.Fprintf(&b, "(%v)\n\n", err)
+	}
 	return b.String()
 }
 
@@ -135,19 +151,30 @@ func (e *NamespaceError) Error() string {
 	return fmt.Sprintf("the session is in the namespace %q, not in %%SYS: -U is ignored for a user who has a Startup Namespace", e.Namespace)
 }
 
-// A SessionError means that no session could be had, or that one ended before it
+// A DisagreeError means that a statement answered success, but what else it said,
+// or what it left, says otherwise.
+type DisagreeError struct {
+	What string   // the statement: "EXTSELCT^DBREST"
+	With []string // what does not fit, as sentences
+}
+
+func (e *DisagreeError) Error() string {
+	return fmt.Sprintf("%s answered success, but %s", e.What, strings.Join(e.With, "; "))
+}
+
+// A NoAnswerError means that no session could be had, or that one ended before it
 // had answered.
-type SessionError struct {
+type NoAnswerError struct {
 	What string // what was wanted
 	Why  string // what it probably means, "" if nothing is known
 	Do   string // what to do about it
 	Said string // the end of what the session said, without passwords
 	Err  error  // how its process ended, nil if in good order
 
-	check string // the finding it makes in a preflight
+	Down bool // as far as can be told the instance is down, or closed to all users
 }
 
-func (e *SessionError) Error() string {
+func (e *NoAnswerError) Error() string {
 	s := e.What + ": "
 	switch {
 	case e.Why != "":
@@ -165,57 +192,58 @@ func (e *SessionError) Error() string {
 }
 
 // Unwrap returns how the process ended.
-func (e *SessionError) Unwrap() error { return e.Err }
+func (e *NoAnswerError) Unwrap() error { return e.Err }
 
 // meanings are what is known to make a session fail, by what it says then. The
 // texts were seen in public reports, except that an instance which is down is
 // refused in some way that is not documented. The first that matches counts.
 var meanings = []struct {
-	said           *regexp.Regexp
-	check, why, do string
+	said    *regexp.Regexp
+	down    bool
+	why, do string
 }{
 	{
-		regexp.MustCompile(`(?i)license limit exceeded`), checkSession,
+		regexp.MustCompile(`(?i)license limit exceeded`), false,
 		"the licence has no unit left for this session",
 		"End a session, or back up when fewer users are signed on",
 	},
 	{
-		regexp.MustCompile(`(?i)inhibited|switch 12`), checkInstance,
+		regexp.MustCompile(`(?i)inhibited|switch 12`), true,
 		"sign-on is inhibited: the instance is starting, stopping, or closed to users (switch 12)",
 		"Wait until users can sign on, and run it again",
 	},
 	{
-		regexp.MustCompile(`(?i)access denied`), checkSession,
+		regexp.MustCompile(`(?i)access denied`), false,
 		"the instance denies access to this user",
 		"Check user and password, or run as the instance's owner with operating system authentication",
 	},
 	{
-		regexp.MustCompile(`(?i)username:|password:`), checkSession,
+		regexp.MustCompile(`(?i)username:|password:`), false,
 		"the session asks for a user and a password, and accepted none",
 		"Give --user and the password, or enable operating system authentication for the terminal service and run as the instance's owner",
 	},
 	{
-		regexp.MustCompile(`(?i)command not found|executable file not found|no such file or directory|permission denied`), checkSession,
+		regexp.MustCompile(`(?i)command not found|executable file not found|no such file or directory|permission denied`), false,
 		"the command that opens a session cannot be run",
 		"Check --command, and that this user may run it",
 	},
 	{
-		regexp.MustCompile(`(?i)not running|not up|is down|no such instance|not the name of an instance|does not exist`), checkInstance,
+		regexp.MustCompile(`(?i)not running|not up|is down|no such instance|not the name of an instance|does not exist`), true,
 		"the instance is down or has another name",
 		"Start it, or check its name with: iris list",
 	},
 }
 
-// explain returns the *SessionError for a session that did not answer.
-func explain(what, said string, err error) error {
-	e := &SessionError{What: what, Said: lastLines(said), Err: err, check: checkSession}
+// explain returns the *NoAnswerError for a session that did not answer.
+func explain(what, said string, err error) *NoAnswerError {
+	e := &NoAnswerError{What: what, Said: LastLines(said), Err: err}
 	text := said
 	if err != nil {
 		text += "\n" + err.Error()
 	}
 	for _, m := range meanings {
 		if m.said.MatchString(text) {
-			e.check, e.Why, e.Do = m.check, m.why, m.do
+			e.Down, e.Why, e.Do = m.down, m.why, m.do
 			break
 		}
 	}

@@ -1,4 +1,4 @@
-package iris
+package played
 
 import (
 	"fmt"
@@ -6,14 +6,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"testing"
-
-	"datfs/catalog"
-	"datfs/dbback"
 )
 
 // What the played instance does in a restore. A database is mounted if it has its
-// lock file. Each statement is written down in the file "told" beside the fake's,
+// lock file. Each statement is written down in the file "told" beside the answers',
 // by its marker.
 
 var (
@@ -24,7 +20,7 @@ var (
 )
 
 // restoring returns the answer to a statement of a restore when all is well.
-func (f *fake) restoring(name, line, home string) string {
+func (f *Answers) restoring(name, line, home string) string {
 	dir, n := "", ""
 	if m := reDirectory.FindStringSubmatch(line); m != nil {
 		dir = strings.ReplaceAll(m[1], `""`, `"`)
@@ -76,7 +72,7 @@ func (f *fake) restoring(name, line, home string) string {
 
 // apply is EXTSELCT^DBREST: it reads the incremental and the list, mounts what it
 // restores, and deletes the list.
-func (f *fake) apply(m []string) string {
+func (f *Answers) apply(m []string) string {
 	if _, err := os.ReadFile(m[1]); err != nil {
 		return "@@REST|-1"
 	}
@@ -99,9 +95,9 @@ func (f *fake) apply(m []string) string {
 }
 
 // control is the program iris: it starts and stops the instance, of which the file
-// "status" beside the fake's knows whether it is up. With "by hand" in it, it does
+// "status" beside the answers' knows whether it is up. With "by hand" in it, it does
 // not come up, with "half" not fully.
-func (f *fake) control(args []string, dir string) int {
+func (f *Answers) control(args []string, dir string) int {
 	path := filepath.Join(dir, "status")
 	status, err := os.ReadFile(path)
 	told, terr := os.OpenFile(filepath.Join(dir, "told"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
@@ -109,13 +105,13 @@ func (f *fake) control(args []string, dir string) int {
 	defer told.Close()
 	switch {
 	case args[0] == "qlist" && err == nil:
-		fmt.Println(strings.Replace(strings.TrimSpace(f.Qlist), "running, since Sun Nov 22 03:00:00 2026", string(status), 1))
+		fmt.Fprintln(os.Stdout, strings.Replace(strings.TrimSpace(f.Qlist), "running, since Sun Nov 22 03:00:00 2026", string(status), 1))
 		return 0
 	case args[0] == "qlist":
-		fmt.Print(f.Qlist)
+		fmt.Fprint(os.Stdout, f.Qlist)
 		return 0
 	case args[0] == "start" && string(status) == "down, by hand":
-		fmt.Println("did not come up")
+		fmt.Fprintln(os.Stdout, "did not come up")
 	case args[0] == "start" && string(status) == "down, half":
 		must(os.WriteFile(path, []byte("sign-on inhibited"), 0o600))
 	case args[0] == "start":
@@ -141,49 +137,4 @@ func note(dir, name string) {
 	must(err)
 	fmt.Fprintln(f, name)
 	must(f.Close())
-}
-
-// told returns what was told since the last time, by markers, without those that
-// only ask.
-func (w *world) told() string {
-	w.t.Helper()
-	b, err := os.ReadFile(w.at("told"))
-	if err != nil && !os.IsNotExist(err) {
-		w.t.Fatal(err)
-	}
-	os.Remove(w.at("told"))
-	var out []string
-	for name := range strings.FieldsSeq(string(b)) {
-		switch name {
-		case "READY", "NS", "MGR", "MIR", "ST", "JRN":
-		default:
-			if len(out) == 0 || out[len(out)-1] != name {
-				out = append(out, name)
-			}
-		}
-	}
-	return strings.Join(out, " ")
-}
-
-// backedUp makes an instance, and a repository with a set of it; then the database
-// USER is overwritten.
-func backedUp(t *testing.T) (*world, *catalog.Repository, *catalog.SetInfo) {
-	t.Helper()
-	w := newWorld(t)
-	dir := filepath.Join(t.TempDir(), "repo")
-	if err := catalog.Init(dir); err != nil {
-		t.Fatal(err)
-	}
-	repo, err := catalog.Open(dir, catalog.Shared)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { repo.Close() })
-	info, err := dbback.Backup(t.Context(), repo, w.engine(), dbback.BackupOptions{Instance: "IRIS"})
-	if err != nil || info.State != catalog.StateComplete {
-		t.Fatalf("%v, %v", info, err)
-	}
-	w.write("mgr/user/IRIS.DAT", strings.Repeat("broken  ", 4096))
-	w.told()
-	return w, repo, info
 }
