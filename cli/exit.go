@@ -10,7 +10,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 	"datfs/dbback/iris/session"
 )
 
@@ -83,7 +83,7 @@ func isUnfit(err error) bool {
 		return true
 	}
 	_, ok := errors.AsType[*unfitError](err)
-	return ok || errors.Is(err, iris.ErrNoRestore)
+	return ok || errors.Is(err, restore.ErrRefused)
 }
 
 // exitHelp is the end of the help.

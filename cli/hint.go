@@ -7,7 +7,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 	"datfs/dbback/iris/session"
 )
 
@@ -44,7 +44,7 @@ func hintsFor(err error) []string {
 	if step, ok := errors.AsType[*dbback.StepError](err); ok {
 		lines = stepHints(step)
 	}
-	if failed, ok := errors.AsType[*iris.RestoreError](err); ok {
+	if failed, ok := errors.AsType[*restore.StepError](err); ok {
 		lines = append(lines, restoreHints(failed)...)
 	}
 	if s, ok := errors.AsType[*session.NoAnswerError](err); ok && s.Do != "" {

@@ -9,6 +9,7 @@ import (
 	"datfs/catalog"
 	"datfs/dbback"
 	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 	"datfs/dbback/iris/session"
 )
 
@@ -31,7 +32,7 @@ func irisProduct() product {
 		checkWith:    "^Integrity",
 		restore:      "restore iris %s --to DIR --instance NAME",
 		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
-			return []runbook{{iris.English, iris.SetBook(set, iris.English, dir)}, {iris.Japanese, iris.SetBook(set, iris.Japanese, dir)}}
+			return []runbook{{restore.English, restore.SetBook(set, restore.English, dir)}, {restore.Japanese, restore.SetBook(set, restore.Japanese, dir)}}
 		},
 	}
 }

@@ -69,7 +69,7 @@ func (e *Engine) askJournals(ctx context.Context) (*session.Answer, error) {
 // there: journals may have been in other directories. A list that cannot be read
 // is told of when it is to be copied.
 func (e *Engine) loggedJournals() (paths []string) {
-	f, err := os.Open(filepath.Join(e.mgr, journalLogName))
+	f, err := os.Open(filepath.Join(e.mgr, dbback.JournalLog))
 	if err != nil {
 		return nil
 	}
@@ -154,7 +154,7 @@ func eachOnce(files []journalFile) []string {
 // journalLogs returns journal.log, by which journal tools find files, and those of
 // mirrors (InterSystems manual, Data Integrity Guide).
 func (e *Engine) journalLogs() []dbback.StoredFile {
-	files := []dbback.StoredFile{{Path: filepath.Join(e.mgr, journalLogName), Name: journalLogName, Section: catalog.SectionJournals, Needed: true}}
+	files := []dbback.StoredFile{{Path: filepath.Join(e.mgr, dbback.JournalLog), Name: dbback.JournalLog, Section: catalog.SectionJournals, Needed: true}}
 	logs, _ := filepath.Glob(filepath.Join(globEscape(e.mgr), "mirrorjrn-*.log"))
 	for _, path := range logs {
 		files = append(files, dbback.StoredFile{Path: path, Name: filepath.Base(path), Section: catalog.SectionJournals})

@@ -26,15 +26,16 @@
 // the mark, it does not count at all: a backup clears the record of changed blocks.
 //
 // How the instance is spoken to, and how a session is ended that takes too long, is
-// in the package session. All that is said is kept in the set as transcripts.
+// in the package session below this one; restores are in the package restore beside
+// it. All that is said is kept in the set as transcripts.
 //
 // # What it leaves and needs
 //
 // The instance writes lists, backup file and log into a directory of the run in
 // the work directory; the engine must be able to read them under the same paths,
 // and the database and journal files too: it runs as the instance's owner, or as
-// root, on the instance's host. End removes the directory. Locks keep
-// a second datfs away from the instance meanwhile.
+// root, on the instance's host. End removes the directory. Locks keep a
+// second datfs away from the instance meanwhile.
 //
 // Not part of a set: the write image journal (WIJ), which must not be applied to
 // restored files; iris.lck; file streams, which no incremental covers (the
@@ -80,9 +81,8 @@
 // # Sources
 //
 // InterSystems manual, Data Integrity Guide: Concurrent External Backup; ^DBACK
-// entry points; BACKUP^DBACK; CLRINC^DBACK; ^DBSIZE; journaling. Using the
-// ObjectScript Shell. Using Multiple Instances (iris qlist). Configuration
-// Parameter File Reference. Class reference: Backup.General, SYS.Database,
+// entry points; BACKUP^DBACK; CLRINC^DBACK; ^DBSIZE; journaling.
+// Configuration Parameter File Reference. Class reference: Backup.General, SYS.Database,
 // Config.Databases. Logs published by InterSystems staff
 // (github.com/iijimam/IRISBackupAndRestore), and what public scripts read
 // (github.com/ontariosystems/isclib). Where a fact is from is said beside its use.
@@ -104,40 +104,8 @@
 //	scripts.go          the statements of a backup
 //	files.go            the files of a database
 //
-//	way.go              a restore: which databases to where, by which way; the plan
-//	journalplan.go      which journal files it applies
-//	restoresteps.go     the steps of the plan
-//	acts.go             what steps consist of
-//	everything.go       what only a restore of everything does
-//	restorelook.go      what is refused
-//	restorescripts.go   the statements
-//	restorejudge.go     what their answers mean
-//	restoration.go      a run of the plan
-//	restorestate.go     what it keeps, to be gone on with; its directories
-//	openby.go           who has a file open
-//	restorereport.go    the report
-//	runbook.go          the plan as a text for people
-//	runbooktext.go      its sentences, in two languages
-//
 //	parse_values.go     return values, sizes, the list
 //	parse_log.go        the log of a backup
 //	parse_inventory.go  the databases of the configuration
 //	parse_cpf.go        iris.cpf, cache.cpf
-//
-// Of restores:
-//
-//	way.go              the plan: which databases, by which way, to where
-//	journalplan.go      which journal files a restore applies
-//	restoresteps.go     the steps of each way, and where a failed one begins again
-//	acts.go             what steps do: what a run-book shows and what is run
-//	everything.go       what only a restore of everything does
-//	restorescripts.go   the statements
-//	restorejudge.go     whether the answers mean success
-//	restorelook.go      whether a restore can be done
-//	openby.go           which processes have a file open
-//	restoration.go      one run of a restore
-//	restorestate.go     what it keeps, to be gone on with
-//	restorereport.go    what it did
-//	runbook.go          run-books
-//	runbooktext.go      their sentences, in English and Japanese
 package iris

@@ -25,7 +25,7 @@ func (e *Engine) Plan(run *dbback.Run, survey *dbback.Survey) []dbback.PlannedSt
 		{Step: dbback.StepRecord, What: "Record an external full backup (type E)", Statements: recordScript(e.description("external copy", run))},
 		{Step: dbback.StepEstimate, What: "Ask how large the incremental will be, and compare with the free space", Statements: sizeScript()},
 		{Step: dbback.StepIncremental, What: "Take the incremental (type I): all that changed since the mark. The instance suspends its write daemon for the last pass", Statements: incremental, Files: []string{file, log}},
-		{Step: dbback.StepJournals, What: "Switch the journal, and store the files from the oldest that a restore needs to the one with the marker, journal.log, and the configuration", Statements: closeJournalScript(), Files: append([]string{filepath.Join(e.mgr, "journal.log")}, e.configFiles()...)},
+		{Step: dbback.StepJournals, What: "Switch the journal, and store the files from the oldest that a restore needs to the one with the marker, journal.log, and the configuration", Statements: closeJournalScript(), Files: append([]string{filepath.Join(e.mgr, dbback.JournalLog)}, e.configFiles()...)},
 		{Step: dbback.StepSeal, What: "Make the set final"},
 	}
 }

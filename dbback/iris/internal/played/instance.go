@@ -100,10 +100,7 @@ func (w *Instance) Write(name, content string) {
 
 // LogOf returns the log of an incremental of the listed databases.
 func (w *Instance) LogOf(required, marker string) string {
-	dirs := ""
-	for _, dir := range w.List {
-		dirs += " " + dir + "\n"
-	}
+	dirs := " " + strings.Join(w.List, "\n ") + "\n"
 	return fmt.Sprintf("*** The time is: 2026-11-22 03:00:06 ***\n\nPerforming a Incremental backup.\nBacking up to device: x\n\nBacking up the following directories:\n%[1]s\n\n"+
 		"Journal file switched to:\n%[2]s/%[4]s\n\nStarting backup pass 1\nCopied 12 blocks in 0.1 seconds\n\n"+
 		"Journal file '%[2]s/%[3]s' and the subsequent ones are required for recovery purpose if the backup were to be restored\n\n"+

@@ -116,7 +116,7 @@ func (f *Answers) line(line, dir string) (code int, end bool) {
 	case f.Hang:
 		f.hang(dir)
 	case f.PurgeOn:
-		os.Remove(f.PurgePath)
+		must(os.Remove(f.PurgePath))
 	}
 	if text, ok := f.Say[name]; ok {
 		fmt.Fprint(os.Stdout, "\n"+text+"\n")
@@ -190,8 +190,8 @@ func (f *Answers) usual(name, line, dir string) string {
 // waits. It says that it hangs through a pipe that the test reads.
 func (f *Answers) hang(dir string) {
 	if w, err := os.OpenFile(filepath.Join(dir, "hangs"), os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
-		w.Write([]byte("x"))
-		w.Close()
+		_, err = w.Write([]byte("x"))
+		must(errors.Join(err, w.Close()))
 	}
 	for range 6000 {
 		if _, err := os.Stat(filepath.Join(dir, "released")); !errors.Is(err, fs.ErrNotExist) {

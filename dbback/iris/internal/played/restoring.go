@@ -43,7 +43,7 @@ func (f *Answers) restoring(name, line, home string) string {
 		}
 		return "@@ST|" + n + "|0|0|0|0|8192"
 	case "DM":
-		os.Remove(lock)
+		_ = os.Remove(lock) // it need not be there
 		return "@@DM|" + n + "|1"
 	case "MT":
 		must(os.WriteFile(lock, []byte("lock"), 0o600))
@@ -100,9 +100,6 @@ func (f *Answers) apply(m []string) string {
 func (f *Answers) control(args []string, dir string) int {
 	path := filepath.Join(dir, "status")
 	status, err := os.ReadFile(path)
-	told, terr := os.OpenFile(filepath.Join(dir, "told"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	must(terr)
-	defer told.Close()
 	switch {
 	case args[0] == "qlist" && err == nil:
 		fmt.Fprintln(os.Stdout, strings.Replace(strings.TrimSpace(f.Qlist), "running, since Sun Nov 22 03:00:00 2026", string(status), 1))
@@ -127,7 +124,7 @@ func (f *Answers) control(args []string, dir string) int {
 			must(os.Remove(filepath.Join(db, "iris.lck")))
 		}
 	}
-	fmt.Fprintln(told, args[0])
+	note(dir, args[0])
 	return 0
 }
 

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 )
 
 // A lookAct finds out whether the restore can be done. It changes nothing.
-type lookAct struct{ p *RestorePlan }
+type lookAct struct{ p *Plan }
 
 func (c *lookAct) tells() []string {
 	statements := []string{session.ManagerStatement()}
@@ -101,7 +101,7 @@ func knownStates(a *session.Answer, dirs []string) []dbState {
 
 // judgeUndefined refuses to define databases whose names the configuration has for
 // other directories.
-func judgeUndefined(a *session.Answer, dbs []RestoredDatabase) error {
+func judgeUndefined(a *session.Answer, dbs []Database) error {
 	values, err := numbered(a, "Config.Databases", "CFG", len(dbs))
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (r *restoration) isDown(ctx context.Context) error {
 	if strings.EqualFold(p.Target, p.Instance) {
 		return refuse("%s cannot restore itself as a whole: a second instance has to apply the incremental and the journals", p.Target)
 	}
-	if r.done(restRelease) {
+	if r.done(stepRelease) {
 		return nil // its databases are restored, and it may have been started since, by hand too
 	}
 	line, err := r.qlist(ctx, p.Target)
@@ -288,7 +288,7 @@ func otherEndian(head []byte, size int64) bool {
 
 // judgeDefine says whether the databases are in the configuration, with their new
 // directories.
-func judgeDefine(a *session.Answer, dbs []RestoredDatabase) error {
+func judgeDefine(a *session.Answer, dbs []Database) error {
 	values, err := numbered(a, "Config.Databases", "DEF", len(dbs))
 	if err != nil {
 		return err

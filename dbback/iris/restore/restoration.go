@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 	"datfs/dbback/iris/session"
 )
 
-// RunOptions says how [Restore] works.
+// RunOptions says how [Run] works.
 type RunOptions struct {
-	RestoreOptions
+	Options
 
 	Progress  *catalog.Progress
 	Anew      bool // do not go on with a restore that failed, begin again
@@ -31,14 +31,14 @@ type RunOptions struct {
 	Log func(format string, args ...any)
 	// Confirm is asked before anything is changed: an error ends the restore. next
 	// is the first step that would be taken. nil is fine.
-	Confirm func(p *RestorePlan, next string) error
+	Confirm func(p *Plan, next string) error
 	// Planned is told of the plan before its first step. nil is fine.
-	Planned func(p *RestorePlan)
+	Planned func(p *Plan)
 }
 
-// A RestoreReport says what a restore did. Its JSON field names are stable; sizes
+// A Report says what a restore did. Its JSON field names are stable; sizes
 // are in bytes.
-type RestoreReport struct {
+type Report struct {
 	Set       string    `json:"set"`
 	Way       Way       `json:"way"`
 	Instance  string    `json:"instance"`         // whose sessions were used
@@ -70,8 +70,8 @@ type DoneStep struct {
 	Ended time.Time `json:"ended"`
 }
 
-// A RestoreError is the failure of a step of a restore.
-type RestoreError struct {
+// A StepError is the failure of a step of a restore.
+type StepError struct {
 	Set   string
 	Step  string
 	State string // in which state the databases are, a sentence
@@ -80,12 +80,12 @@ type RestoreError struct {
 	Err   error
 }
 
-func (e *RestoreError) Error() string {
+func (e *StepError) Error() string {
 	return fmt.Sprintf("restore %s: step %s: %v", e.Set, e.Step, e.Err)
 }
 
 // Unwrap returns the cause.
-func (e *RestoreError) Unwrap() error { return e.Err }
+func (e *StepError) Unwrap() error { return e.Err }
 
 // A restoration is one run of a restore.
 type restoration struct {
@@ -93,10 +93,10 @@ type restoration struct {
 	instance *session.Instance // with the sessions
 	mgr      string            // its manager directory, absolute; "" before it was asked
 	version  string            // what it says of its product and version
-	plan     *RestorePlan
+	plan     *Plan
 	opts     RunOptions
-	report   *RestoreReport
-	state    restoreState
+	report   *Report
+	state    state
 	begun    bool   // a run before this one, of the same restore, came beyond the look
 	resumed  string // the step that it went on with; "" if it began anew
 	looked   bool   // the step "look" was taken
@@ -104,11 +104,14 @@ type restoration struct {
 	transcript strings.Builder
 }
 
-// Restore restores a set through an instance, step by step as the plan says. A
-// restore that failed is gone on with by the same call: its state is kept in the
-// work directory. The report is there with an error too, as far as it came.
-func Restore(ctx context.Context, in *session.Instance, repo *catalog.Repository, set catalog.SetName, opts RunOptions) (*RestoreReport, error) {
-	r := &restoration{repo: repo, instance: in, opts: opts, report: &RestoreReport{Set: set.String(), Began: time.Now()}}
+// Run restores a set through an instance, step by step as the plan says. A restore
+// that failed is gone on with by the same call: its state is kept in the work
+// directory. The report is there with an error too, as far as it came. The failure
+// of a step is a *StepError; what must not be done is ErrRefused; damage that the
+// integrity check found is a *DamageError; session.ErrBusy means that another datfs
+// is at work.
+func Run(ctx context.Context, in *session.Instance, repo *catalog.Repository, set catalog.SetName, opts RunOptions) (*Report, error) {
+	r := &restoration{repo: repo, instance: in, opts: opts, report: &Report{Set: set.String(), Began: time.Now()}}
 	if r.opts.Log == nil {
 		r.opts.Log = func(string, ...any) {}
 	}
@@ -140,7 +143,7 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 		return err
 	}
 	r.opts.Instance = r.instance.Name()
-	if _, err := PlanRestore(info, r.opts.RestoreOptions); err != nil {
+	if _, err := NewPlan(info, r.opts.Options); err != nil {
 		return err // before a session is opened
 	}
 	if err := r.meet(ctx); err != nil {
@@ -151,7 +154,7 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	if err := r.findJournals(ctx, info); err != nil {
 		return err
 	}
-	if r.plan, err = PlanRestore(info, r.opts.RestoreOptions); err != nil {
+	if r.plan, err = NewPlan(info, r.opts.Options); err != nil {
 		return err
 	}
 	p := r.plan
@@ -186,14 +189,14 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 	case r.opts.Everything:
 		var dirs []string
 		for i, f := range info.Files {
-			if f.Section == catalog.SectionJournals && f.Origin != "" && f.Path != journalLogName {
+			if f.Section == catalog.SectionJournals && f.Origin != "" && f.Path != dbback.JournalLog {
 				dirs = append(dirs, filepath.Dir(info.Files[i].Origin))
 			}
 		}
 		r.opts.Later = append(r.opts.Later, localJournals(info, dirs, "")...)
-		path := filepath.Join(info.Method.Facts[factManager], journalLogName)
+		path := filepath.Join(info.Method.Facts[factManager], dbback.JournalLog)
 		if st, err := os.Stat(path); err == nil && st.Size() > 0 {
-			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{Name: journalLogName, Stored: journalLogName, Origin: path})
+			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{Name: dbback.JournalLog, Stored: dbback.JournalLog, Origin: path})
 		}
 	case r.opts.asksForJournals():
 		a, err := r.session(ctx, r.instance.Statement("asking for the journal files", session.NewScript(session.JournalStatement())))
@@ -227,13 +230,13 @@ func (r *restoration) meet(ctx context.Context) error {
 func (r *restoration) steps(ctx context.Context) error {
 	from := 0
 	if r.state.Next != "" {
-		from = max(0, slices.IndexFunc(r.plan.steps, func(s restoreStep) bool { return s.name == r.state.Next }))
+		from = max(0, slices.IndexFunc(r.plan.steps, func(s planStep) bool { return s.name == r.state.Next }))
 	}
 	for i, step := range r.plan.steps {
-		if i < from && step.name != restLook {
+		if i < from && step.name != stepLook {
 			continue
 		}
-		if step.name != restLook && r.opts.LookOnly {
+		if step.name != stepLook && r.opts.LookOnly {
 			break
 		}
 		began := time.Now()
@@ -242,7 +245,7 @@ func (r *restoration) steps(ctx context.Context) error {
 		}
 		r.report.Steps = append(r.report.Steps, DoneStep{step.name, began, time.Now()})
 		r.looked = true
-		if step.name == restLook && r.opts.Confirm != nil && !r.opts.LookOnly {
+		if step.name == stepLook && r.opts.Confirm != nil && !r.opts.LookOnly {
 			if err := r.opts.Confirm(r.plan, r.plan.steps[max(1, from)].name); err != nil {
 				return err
 			}
@@ -257,17 +260,17 @@ func (r *restoration) steps(ctx context.Context) error {
 
 // take records a step and takes it. The step "look" changes nothing, and leaves
 // nothing behind.
-func (r *restoration) take(ctx context.Context, step restoreStep) error {
+func (r *restoration) take(ctx context.Context, step planStep) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	r.opts.Step(step.name, english("step."+step.name))
-	if step.name != restLook {
+	if step.name != stepLook {
 		if err := r.ownDir(r.plan.Work); err != nil {
 			return err
 		}
 		r.state.Step, r.state.Next = step.name, step.again
-		r.state.Applied = r.state.Applied || step.name == restApply
+		r.state.Applied = r.state.Applied || step.name == stepApply
 		if err := r.save(); err != nil {
 			return err
 		}
@@ -282,12 +285,12 @@ func (r *restoration) take(ctx context.Context, step restoreStep) error {
 }
 
 // failed says what the failure of a step means.
-func (r *restoration) failed(ctx context.Context, step restoreStep, err error) error {
+func (r *restoration) failed(ctx context.Context, step planStep, err error) error {
 	if damage, ok := errors.AsType[*DamageError](err); ok {
 		r.report.Damage = damage.Findings
 	}
-	e := &RestoreError{Set: r.plan.Set.SetName().String(), Step: step.name, State: english("state." + step.name), Again: step.again, Work: r.plan.Work, Err: err}
-	if step.name == restLook {
+	e := &StepError{Set: r.plan.Set.SetName().String(), Step: step.name, State: english("state." + step.name), Again: step.again, Work: r.plan.Work, Err: err}
+	if step.name == stepLook {
 		e.Work = ""
 		if r.state.Step != "" {
 			e.State = english("state." + r.state.Step)

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"errors"
@@ -33,10 +33,10 @@ func transcript(t testing.TB, name string, changes ...string) string {
 }
 
 // restored makes databases for judges: "DIRECTORY", or "DIRECTORY>TARGET".
-func restored(specs ...string) (out []RestoredDatabase) {
+func restored(specs ...string) (out []Database) {
 	for _, spec := range specs {
 		from, to, redirected := strings.Cut(spec, ">")
-		db := RestoredDatabase{Database: catalog.Database{Name: filepath.Base(from), Directory: from}, To: from, redirected: redirected}
+		db := Database{Database: catalog.Database{Name: filepath.Base(from), Directory: from}, To: from, redirected: redirected}
 		if redirected {
 			db.To = to
 		}
@@ -79,7 +79,7 @@ func TestJudgeApply(t *testing.T) {
 	tests := []struct {
 		name string
 		text string
-		dbs  []RestoredDatabase
+		dbs  []Database
 		want string
 	}{
 		{"published, all", all(), restored(t1, user), ""},
@@ -176,7 +176,7 @@ func TestJudgeJournals(t *testing.T) {
 	tests := []struct {
 		name            string
 		text            string
-		dbs             []RestoredDatabase
+		dbs             []Database
 		notes, warnings []string
 		want            string
 	}{
@@ -210,14 +210,14 @@ func TestJudgeJournals(t *testing.T) {
 		tests = append(tests, struct {
 			name            string
 			text            string
-			dbs             []RestoredDatabase
+			dbs             []Database
 			notes, warnings []string
 			want            string
 		}{"trap " + name, text, restored(t1rest), nil, nil, "Journal.Restore ended with the error <X>"})
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			notes, warnings, err := judgeJournals(session.ParseAnswer(tt.text), &RestorePlan{Databases: tt.dbs})
+			notes, warnings, err := judgeJournals(session.ParseAnswer(tt.text), &Plan{Databases: tt.dbs})
 			checkError(t, err, tt.want)
 			if !slices.Equal(notes, tt.notes) || !slices.Equal(warnings, tt.warnings) {
 				t.Errorf("notes %q, warnings %q, want %q, %q", notes, warnings, tt.notes, tt.warnings)

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"errors"
@@ -25,9 +25,9 @@ const (
 	WayElsewhere  Way = "elsewhere"  // to other directories, of this instance or of another one
 )
 
-// RestoreOptions says what comes back, and to where. They and the set determine
+// Options says what comes back, and to where. They and the set determine
 // all that a restore does: the run-book and the command are made of one plan.
-type RestoreOptions struct {
+type Options struct {
 	Instance string // whose sessions are used; "": the set's own name
 	Target   string // of WayEverything: the instance that gets its databases back; "": the set's own name
 
@@ -46,29 +46,29 @@ type RestoreOptions struct {
 	Missing    []string                 // journal files that are known to have been, and are in no set
 
 	// WorkDir is where a restore makes the directory for what it needs, as in
-	// Options: "" is the usual one below the manager directory of the set's instance.
+	// session.Options: "" is the usual one below the manager directory of the set's instance.
 	WorkDir string
 	SetDir  string // the set in a mount, for the run-book; "": below /mnt/datfs
 
 	owner *dbback.Owner // of what is restored elsewhere
 }
 
-// A RestorePlan is a restore of one set: what it does, step by step.
-type RestorePlan struct {
+// A Plan is a restore of one set: what it does, step by step.
+type Plan struct {
 	Set       *catalog.SetInfo
 	Way       Way
 	Instance  string // whose sessions are used
 	Target    string // the instance that the databases are for
-	Databases []RestoredDatabase
+	Databases []Database
 	Work      string
 
-	opts     RestoreOptions
+	opts     Options
 	journals journalPlan
-	steps    []restoreStep
+	steps    []planStep
 }
 
-// A RestoredDatabase is one database of a plan.
-type RestoredDatabase struct {
+// A Database is one database of a plan.
+type Database struct {
 	catalog.Database
 	To    string         // its directory after the restore, with a slash
 	Files map[int]string // where each of its files goes, by index in the set's Files
@@ -77,19 +77,19 @@ type RestoredDatabase struct {
 }
 
 // moved returns whether the database goes to another directory than its own.
-func (r *RestoredDatabase) moved() bool { return r.To != r.Directory }
+func (r *Database) moved() bool { return r.To != r.Directory }
 
-// ErrNoRestore means that what was asked for is not to be done.
-var ErrNoRestore = errors.New("not restored")
+// ErrRefused means that what was asked for is not to be done.
+var ErrRefused = errors.New("not restored")
 
 // refuse returns an error that says why something is not done.
 func refuse(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", ErrNoRestore, fmt.Errorf(format, args...))
+	return fmt.Errorf("%w: %w", ErrRefused, fmt.Errorf(format, args...))
 }
 
-// PlanRestore makes the plan of a restore. It looks at nothing but the set and
+// NewPlan makes the plan of a restore. It looks at nothing but the set and
 // the options. The error is ErrNoRestore if what is asked for must not be done.
-func PlanRestore(info *catalog.SetInfo, opts RestoreOptions) (*RestorePlan, error) {
+func NewPlan(info *catalog.SetInfo, opts Options) (*Plan, error) {
 	if info.Engine != engineName || info.Method == nil {
 		return nil, refuse("%s is not a set of an InterSystems instance", info.SetName())
 	}
@@ -99,7 +99,7 @@ func PlanRestore(info *catalog.SetInfo, opts RestoreOptions) (*RestorePlan, erro
 	if err := checkIncremental(info); err != nil {
 		return nil, err
 	}
-	p := &RestorePlan{Set: info, Way: WayDatabases, Instance: opts.Instance, opts: opts}
+	p := &Plan{Set: info, Way: WayDatabases, Instance: opts.Instance, opts: opts}
 	switch {
 	case opts.Everything && (opts.To != "" || len(opts.Redirect) > 0 || len(opts.Databases) > 0):
 		return nil, errors.New("everything is restored to where it was: no database, directory or redirection goes with that")
@@ -134,7 +134,7 @@ func PlanRestore(info *catalog.SetInfo, opts RestoreOptions) (*RestorePlan, erro
 	if err := p.chooseJournals(); err != nil {
 		return nil, err
 	}
-	p.Work = restoreDir(p.workDir(), info.SetName(), p.key())
+	p.Work = runDir(p.workDir(), info.SetName(), p.key())
 	if strings.ContainsAny(p.Work, ",\"") || session.HasControl(p.Work) {
 		return nil, fmt.Errorf("the work directory %q has a character that ^DBREST cannot take; name another one", p.Work)
 	}
@@ -178,13 +178,13 @@ func isSystem(db catalog.Database) bool {
 }
 
 // choose finds the databases that are restored, and where each goes.
-func (p *RestorePlan) choose() error {
+func (p *Plan) choose() error {
 	used := make(map[string]bool)
 	for _, db := range p.Set.Method.Databases {
 		if len(p.opts.Databases) > 0 && !named(p.opts.Databases, db, used) {
 			continue
 		}
-		r := RestoredDatabase{Database: db, To: db.Directory}
+		r := Database{Database: db, To: db.Directory}
 		switch to, n := p.redirection(db, used); {
 		case n > 1:
 			return fmt.Errorf("%s is redirected more than once", db.Name)
@@ -224,7 +224,7 @@ func named(list []string, db catalog.Database, used map[string]bool) (found bool
 }
 
 // redirection returns where a database is redirected to, and how often it is said.
-func (p *RestorePlan) redirection(db catalog.Database, used map[string]bool) (dir string, n int) {
+func (p *Plan) redirection(db catalog.Database, used map[string]bool) (dir string, n int) {
 	for from, to := range p.opts.Redirect {
 		if strings.EqualFold(from, db.Name) || session.Slashed(from) == db.Directory {
 			used[from] = true
@@ -245,7 +245,7 @@ func names(dbs []catalog.Database) string {
 
 // check refuses a database that must not be restored this way, and says where
 // its files go.
-func (p *RestorePlan) check(r *RestoredDatabase) error {
+func (p *Plan) check(r *Database) error {
 	switch {
 	case isSystem(r.Database) && p.Way == WayDatabases:
 		return refuse("%s cannot be put back into a running instance. The manual restores it to another directory "+
@@ -279,7 +279,7 @@ func (p *RestorePlan) check(r *RestoredDatabase) error {
 }
 
 // checkApart refuses two databases in one place.
-func (p *RestorePlan) checkApart() error {
+func (p *Plan) checkApart() error {
 	at := make(map[string]string)
 	for _, r := range p.Databases {
 		if other, ok := at[r.To]; ok {
@@ -301,7 +301,7 @@ func (p *RestorePlan) checkApart() error {
 }
 
 // key tells plans of one set apart that have their files in one work directory.
-func (p *RestorePlan) key() string {
+func (p *Plan) key() string {
 	switch p.Way {
 	case WayEverything:
 		return "everything"
@@ -321,7 +321,7 @@ func (p *RestorePlan) key() string {
 }
 
 // workDir returns the directory that the restore makes its own in.
-func (p *RestorePlan) workDir() string {
+func (p *Plan) workDir() string {
 	switch mgr := p.manager(); {
 	case p.opts.WorkDir != "":
 		return filepath.Clean(p.opts.WorkDir)
@@ -334,15 +334,18 @@ func (p *RestorePlan) workDir() string {
 // factManager is the fact of a set with the manager directory.
 const factManager = "manager directory"
 
+// cacheDat is the file of a Caché database, which IRIS calls IRIS.DAT.
+const cacheDat = "CACHE.DAT"
+
 // cacheNames reports whether the databases are of Caché, whose files are called
 // otherwise.
-func (p *RestorePlan) cacheNames() bool {
+func (p *Plan) cacheNames() bool {
 	return len(p.Databases) > 0 && filepath.Base(p.Databases[0].Paths[0]) == cacheDat
 }
 
 // lockFiles returns the files that a mounted database has and a dismounted one
 // must not have.
-func (p *RestorePlan) lockFiles() (out []string) {
+func (p *Plan) lockFiles() (out []string) {
 	name := "iris.lck"
 	if p.cacheNames() {
 		name = "cache.lck"
@@ -354,7 +357,7 @@ func (p *RestorePlan) lockFiles() (out []string) {
 }
 
 // dirs returns the directories of the databases after the restore.
-func (p *RestorePlan) dirs() (out []string) {
+func (p *Plan) dirs() (out []string) {
 	for _, r := range p.Databases {
 		out = append(out, r.To)
 	}
@@ -363,11 +366,11 @@ func (p *RestorePlan) dirs() (out []string) {
 
 // Overwrites returns the files that a restore which begins with the step next
 // overwrites, as lines for people.
-func (p *RestorePlan) Overwrites(next string) (out []string) {
+func (p *Plan) Overwrites(next string) (out []string) {
 	at := func(name string) int {
-		return slices.IndexFunc(p.steps, func(s restoreStep) bool { return s.name == name })
+		return slices.IndexFunc(p.steps, func(s planStep) bool { return s.name == name })
 	}
-	if at(next) > at(restCopy) {
+	if at(next) > at(stepCopy) {
 		return nil
 	}
 	for _, db := range p.Databases {

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"cmp"
@@ -43,7 +43,7 @@ type journalSource struct {
 
 // chooseJournals finds the journal files that a restore needs, and to where they
 // bring it.
-func (p *RestorePlan) chooseJournals() error {
+func (p *Plan) chooseJournals() error {
 	if p.opts.NoJournals {
 		p.journals.none = true
 		return nil
@@ -65,7 +65,7 @@ func (p *RestorePlan) chooseJournals() error {
 		j.files = append(j.files, sourceOf(p.Set, i))
 	}
 	if i := slices.IndexFunc(p.Set.Files, func(f catalog.FileInfo) bool {
-		return f.Section == catalog.SectionJournals && f.Path == journalLogName
+		return f.Section == catalog.SectionJournals && f.Path == dbback.JournalLog
 	}); i >= 0 {
 		log := sourceOf(p.Set, i)
 		j.log = &log
@@ -79,8 +79,6 @@ func (p *RestorePlan) chooseJournals() error {
 	return p.limit(least)
 }
 
-const journalLogName = "journal.log"
-
 func sourceOf(info *catalog.SetInfo, i int) journalSource {
 	f := &info.Files[i]
 	return journalSource{
@@ -91,7 +89,7 @@ func sourceOf(info *catalog.SetInfo, i int) journalSource {
 // addLater adds the files of the archive that follow the set's without a gap. The
 // set's last one may have been copied before it was whole: then the archive's copy
 // takes its place, and without that nothing can follow.
-func (p *RestorePlan) addLater() {
+func (p *Plan) addLater() {
 	j := &p.journals
 	open := p.Set.Method.Facts[dbback.FactJournal] == dbback.JournalOpen
 	later := slices.Clone(p.opts.Later)
@@ -102,7 +100,7 @@ func (p *RestorePlan) addLater() {
 	})
 	for _, a := range later {
 		s := journalSource{name: a.Name, stored: a.Stored, set: a.Set, file: a.File, wrote: a.ModTime, origin: a.Origin, size: a.Size}
-		if a.Name == journalLogName {
+		if a.Name == dbback.JournalLog {
 			j.log = &s
 			continue
 		}
@@ -131,7 +129,7 @@ func follows(a, b dbback.JournalName) bool {
 }
 
 // lacks returns whether a file between two is known to be missing.
-func (p *RestorePlan) lacks(a, b dbback.JournalName) bool {
+func (p *Plan) lacks(a, b dbback.JournalName) bool {
 	return slices.ContainsFunc(p.opts.Missing, func(name string) bool {
 		n, ok := dbback.ParseJournalName(name)
 		return ok && n.Prefix == a.Prefix && n.Compare(a) > 0 && n.Compare(b) < 0
@@ -140,7 +138,7 @@ func (p *RestorePlan) lacks(a, b dbback.JournalName) bool {
 
 // limit chooses the last file. Into a running instance, and with no other wish,
 // that is the instance's own current one.
-func (p *RestorePlan) limit(least string) error {
+func (p *Plan) limit(least string) error {
 	j := &p.journals
 	if p.opts.Until.IsZero() {
 		if p.Way != WayDatabases {
@@ -171,7 +169,7 @@ func (p *RestorePlan) limit(least string) error {
 
 // gapText says that journal files are missing without which the restore cannot go
 // on to those after them; "" if none are, or the instance may have them itself.
-func (p *RestorePlan) gapText(lang string) string {
+func (p *Plan) gapText(lang string) string {
 	j := &p.journals
 	if j.none || j.last == "" || j.beyond == "" {
 		return ""
@@ -208,7 +206,7 @@ func (j *journalPlan) locations() (out []string) {
 }
 
 // lastPath returns where the last file is, without the z of compression.
-func (p *RestorePlan) lastPath() string {
+func (p *Plan) lastPath() string {
 	j := &p.journals
 	if end := j.files[len(j.files)-1]; end.local() {
 		return dbback.PlainJournal(end.origin)
@@ -218,7 +216,7 @@ func (p *RestorePlan) lastPath() string {
 
 // asksForJournals returns whether the restore looks for further journal files of
 // the running instance: those that it has closed before Until.
-func (o *RestoreOptions) asksForJournals() bool {
+func (o *Options) asksForJournals() bool {
 	return !o.Until.IsZero() && !o.NoJournals && !o.Everything && o.To == "" && len(o.Redirect) == 0
 }
 

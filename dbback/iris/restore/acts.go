@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"context"
@@ -37,7 +37,7 @@ type terminalAct struct {
 	hours      bool // it may take that long
 }
 
-func (p *RestorePlan) terminal(name string, statements []string, judge func(*restoration, *session.Answer) error) *terminalAct {
+func (p *Plan) terminal(name string, statements []string, judge func(*restoration, *session.Answer) error) *terminalAct {
 	return &terminalAct{name: name, statements: statements, judge: judge}
 }
 
@@ -61,7 +61,7 @@ func (t *terminalAct) run(ctx context.Context, r *restoration) error {
 
 // A copyAct puts the dirty copies in their places: only blocks that differ are
 // written.
-type copyAct struct{ p *RestorePlan }
+type copyAct struct{ p *Plan }
 
 func (c *copyAct) show(b *book) {
 	var lines []string
@@ -159,7 +159,7 @@ func (c *removeAct) run(_ context.Context, r *restoration) error {
 
 // An unusedAct makes sure that no process has the files open that are about to be
 // written.
-type unusedAct struct{ p *RestorePlan }
+type unusedAct struct{ p *Plan }
 
 func (c *unusedAct) paths() (out []string) {
 	for _, db := range c.p.Databases {
@@ -191,7 +191,7 @@ func (c *unusedAct) run(_ context.Context, _ *restoration) error {
 
 // An extractAct copies out of the set what the instance reads: its processes may
 // not be able to read a mount.
-type extractAct struct{ p *RestorePlan }
+type extractAct struct{ p *Plan }
 
 func (c *extractAct) show(b *book) {
 	p := c.p
@@ -216,7 +216,7 @@ func (c *extractAct) show(b *book) {
 
 // fetch returns the command that copies a journal file out of the mount. Into the
 // running instance only those are copied that it has no more.
-func (p *RestorePlan) fetch(j journalSource) string {
+func (p *Plan) fetch(j journalSource) string {
 	from := `"$SET"/journals/` + shellWord(j.stored)
 	if j.set != p.Set.SetName() {
 		from = `"$SET"/../../../journals/` + shellWord(p.Set.Instance) + "/" + shellWord(j.stored)
@@ -259,7 +259,7 @@ func (c *extractAct) run(ctx context.Context, r *restoration) error {
 		if p.Way == WayDatabases {
 			log = nil // it has its own
 		}
-		switch path := filepath.Join(p.journalDir(), journalLogName); {
+		switch path := filepath.Join(p.journalDir(), dbback.JournalLog); {
 		case log != nil && log.local():
 			text, err := os.ReadFile(log.origin)
 			if err == nil {
@@ -290,7 +290,7 @@ func (c *extractAct) run(ctx context.Context, r *restoration) error {
 }
 
 // A listAct writes the list of directories for ^DBREST, and a copy that stays.
-type listAct struct{ p *RestorePlan }
+type listAct struct{ p *Plan }
 
 func (c *listAct) show(b *book) {
 	b.file(c.p.listFile(), dirList(c.p.Databases))
@@ -308,7 +308,7 @@ func (c *listAct) run(_ context.Context, r *restoration) error {
 }
 
 // A dropAct removes what a drill restored.
-type dropAct struct{ p *RestorePlan }
+type dropAct struct{ p *Plan }
 
 func (c *dropAct) show(b *book) {
 	var files []string
@@ -333,7 +333,7 @@ func (c *dropAct) run(_ context.Context, r *restoration) error {
 }
 
 // files returns where all files of the plan's databases go.
-func (p *RestorePlan) files() map[int]string {
+func (p *Plan) files() map[int]string {
 	all := make(map[int]string)
 	for _, db := range p.Databases {
 		maps.Copy(all, db.Files)

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"encoding/json"
@@ -16,9 +16,9 @@ import (
 	"datfs/dbback/iris/session"
 )
 
-// A restoreState is what a restore keeps in its work directory, so that it can be
+// A state is what a restore keeps in its work directory, so that it can be
 // gone on with.
-type restoreState struct {
+type state struct {
 	Key       string    `json:"key"`       // what is restored to where: another restore is not gone on with
 	Step      string    `json:"step"`      // the one that was begun last
 	Next      string    `json:"next"`      // the one to begin with
@@ -28,7 +28,7 @@ type restoreState struct {
 	ByHand    [2]string `json:"by_hand"`   // the same, of a start that a person has to finish: for that person
 	Time      time.Time `json:"time"`
 
-	Report *RestoreReport `json:"report,omitempty"` // as far as it came
+	Report *Report `json:"report,omitempty"` // as far as it came
 	// Of the steps but "look", which each run takes and judges anew.
 	Warnings []string `json:"warnings,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
@@ -45,7 +45,7 @@ func (r *restoration) key() string {
 // load reads the state of a run before this one.
 func (r *restoration) load() error {
 	key := r.key()
-	r.state = restoreState{Key: key}
+	r.state = state{Key: key}
 	b, err := os.ReadFile(r.stateFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -69,7 +69,7 @@ func (r *restoration) load() error {
 	return nil
 }
 
-func readState(b []byte) (s restoreState, ok bool) {
+func readState(b []byte) (s state, ok bool) {
 	err := json.Unmarshal(b, &s)
 	return s, err == nil
 }

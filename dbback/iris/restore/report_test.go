@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"slices"
@@ -11,12 +11,12 @@ import (
 	"datfs/dbback/iris/session"
 )
 
-func TestRestoreReport_Markdown(t *testing.T) {
+func TestReport_Markdown(t *testing.T) {
 	inUTC(t)
-	report := func(change func(*RestoreReport)) string {
-		r := &RestoreReport{
+	report := func(change func(*Report)) string {
+		r := &Report{
 			Set: "PROD/2026-11-22T03-00-00Z", Way: WayElsewhere, Instance: "STAGE", Began: at("04:00:00"), Ended: at("04:10:00"),
-			Steps: []DoneStep{{restLook, at("04:00:00"), at("04:00:01")}, {restCopy, at("04:00:01"), at("04:09:00")}},
+			Steps: []DoneStep{{stepLook, at("04:00:00"), at("04:00:01")}, {stepCopy, at("04:00:01"), at("04:09:00")}},
 			Bytes: 1000, WrittenBytes: 10, LastJournal: "20261122.002", Reached: at("03:03:00"), Clean: true,
 			Warnings: []string{"beware"}, Notes: []string{"a note\x1b[1m"},
 		}
@@ -27,16 +27,16 @@ func TestRestoreReport_Markdown(t *testing.T) {
 		change(r)
 		return r.Markdown()
 	}
-	golden(t, "restore/report.md", report(func(*RestoreReport) {}))
+	golden(t, "report.md", report(func(*Report) {}))
 	for name, tt := range map[string]struct {
-		change func(*RestoreReport)
+		change func(*Report)
 		has    string
 	}{
-		"damage": {func(r *RestoreReport) {
+		"damage": {func(r *Report) {
 			r.Clean, r.Damage = false, []IntegrityFinding{{"/r/user/", "ERROR #1", "block 17"}}
 		}, "\n**THE INTEGRITY CHECK DOES NOT FIND IT SOUND.**\n\n/r/user/: ERROR #1\n\n```\nblock 17\n```\n"},
-		"failure":     {func(r *RestoreReport) { r.Clean = false }, "\nIt did not come to its end.\n"},
-		"no journals": {func(r *RestoreReport) { r.Reached, r.LastJournal = time.Time{}, "" }, "\nNo journals were applied.\n"},
+		"failure":     {func(r *Report) { r.Clean = false }, "\nIt did not come to its end.\n"},
+		"no journals": {func(r *Report) { r.Reached, r.LastJournal = time.Time{}, "" }, "\nNo journals were applied.\n"},
 	} {
 		if text := report(tt.change); !strings.Contains(text, tt.has) || strings.Contains(text, "found nothing") && name != "no journals" {
 			t.Errorf("%s:\n%s", name, text)
@@ -52,11 +52,11 @@ func TestMirrors(t *testing.T) {
 			i.Method.Facts["mirror"] = facts
 		}
 	}
-	in, out := RestoreOptions{Databases: []string{"USER"}}, RestoreOptions{Databases: []string{"USER"}, To: "/r"}
+	in, out := Options{Databases: []string{"USER"}}, Options{Databases: []string{"USER"}, To: "/r"}
 	for _, tt := range []struct {
 		name     string
 		set      func(*catalog.SetInfo)
-		opts     RestoreOptions
+		opts     Options
 		role     string
 		mirrored bool // now
 		err      string
@@ -76,7 +76,7 @@ func TestMirrors(t *testing.T) {
 			if tt.set != nil {
 				tt.set(info)
 			}
-			r := &restoration{plan: mustPlan(t, info, tt.opts), report: &RestoreReport{}, opts: RunOptions{Log: func(string, ...any) {}}}
+			r := &restoration{plan: mustPlan(t, info, tt.opts), report: &Report{}, opts: RunOptions{Log: func(string, ...any) {}}}
 			checkError(t, r.mirrors(session.ParseAnswer(tt.role), []dbState{{known: true, mounted: true, mirrored: tt.mirrored}}), tt.err)
 			want, _ := strings.CutSuffix(tt.warning, "…")
 			if got := strings.Join(r.report.Warnings, "\n"); !strings.HasPrefix(got, want) || want == "" && got != "" {
@@ -92,7 +92,7 @@ func TestForeign(t *testing.T) {
 		i.Method.ProductVersion = strings.ReplaceAll(i.Method.ProductVersion, "2024.1", "2025.1")
 	})
 	for version, newer := range map[string]bool{played.Version: true, info.Method.ProductVersion: false, "": false, strings.ReplaceAll(played.Version, "2022.1", "2026.1"): false} {
-		r := &restoration{plan: mustPlan(t, info, RestoreOptions{Databases: []string{"USER", "APP"}}), version: version}
+		r := &restoration{plan: mustPlan(t, info, Options{Databases: []string{"USER", "APP"}}), version: version}
 		got := r.foreign()
 		if len(got) == 0 || !strings.HasPrefix(got[0], "USER is encrypted: the key must be active in PROD.") {
 			t.Errorf("of encryption: %q", got)
@@ -103,7 +103,7 @@ func TestForeign(t *testing.T) {
 			t.Errorf("on %q: %q", version, got)
 		}
 	}
-	r := &restoration{plan: mustPlan(t, info, RestoreOptions{To: "/r"})}
+	r := &restoration{plan: mustPlan(t, info, Options{To: "/r"})}
 	if got := r.foreign(); len(got) != 1 || !strings.HasPrefix(got[0], "IRISSYS, USER are encrypted:") {
 		t.Errorf("%q", got)
 	}

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"fmt"
@@ -13,11 +13,11 @@ import (
 
 // RunBook returns the plan as a text for people, in Markdown: with the one command
 // of datfs, and by hand. lang is English or Japanese.
-func (p *RestorePlan) RunBook(lang string) string {
+func (p *Plan) RunBook(lang string) string {
 	b := &book{lang: lang, p: p}
 	b.head()
 	b.way(2)
-	b.after([]*RestorePlan{p})
+	b.after([]*Plan{p})
 	return b.String()
 }
 
@@ -25,13 +25,13 @@ func (p *RestorePlan) RunBook(lang string) string {
 // setDir is the set's directory in the mount. It is "" if the set cannot be
 // restored.
 func SetBook(info *catalog.SetInfo, lang, setDir string) string {
-	var plans []*RestorePlan
-	for _, opts := range []RestoreOptions{
+	var plans []*Plan
+	for _, opts := range []Options{
 		{SetDir: setDir, Databases: plainDatabases(info)},
 		{SetDir: setDir, Everything: true},
 		{SetDir: setDir, Databases: plainDatabases(info), To: "/restore"},
 	} {
-		if p, err := PlanRestore(info, opts); err == nil {
+		if p, err := NewPlan(info, opts); err == nil {
 			plans = append(plans, p)
 		}
 	}
@@ -70,7 +70,7 @@ func plainDatabases(info *catalog.SetInfo) (out []string) {
 type book struct {
 	strings.Builder
 	lang     string
-	p        *RestorePlan
+	p        *Plan
 	commands []string // for a shell, not written yet: those in a row make one block
 }
 
@@ -201,7 +201,7 @@ func (b *book) reach() {
 
 // UntilText says which boundary of journal files is the nearest to the time that
 // was asked for; "" if none was.
-func (p *RestorePlan) UntilText(lang string) string {
+func (p *Plan) UntilText(lang string) string {
 	j := &p.journals
 	if p.opts.Until.IsZero() || j.none {
 		return ""
@@ -214,10 +214,10 @@ func (p *RestorePlan) UntilText(lang string) string {
 }
 
 // after says what is to be done when the databases are back, by one of the plans.
-func (b *book) after(plans []*RestorePlan) {
+func (b *book) after(plans []*Plan) {
 	b.line("## %s\n", say(b.lang, "after"))
 	b.say("after.text")
-	if !slices.ContainsFunc(plans, func(p *RestorePlan) bool { return p.Way == WayEverything }) {
+	if !slices.ContainsFunc(plans, func(p *Plan) bool { return p.Way == WayEverything }) {
 		return
 	}
 	b.say("after.wij")
@@ -289,7 +289,7 @@ func (b *book) owner() (user, group string) {
 }
 
 // setDir returns where the set is in a mount.
-func (p *RestorePlan) setDir() string {
+func (p *Plan) setDir() string {
 	if p.opts.SetDir != "" {
 		return p.opts.SetDir
 	}
@@ -297,7 +297,7 @@ func (p *RestorePlan) setDir() string {
 }
 
 // Command returns the command of datfs that does what the plan says.
-func (p *RestorePlan) Command() string {
+func (p *Plan) Command() string {
 	words := []string{"datfs", "restore", "iris", shellWord(p.Set.SetName().String())}
 	switch p.Way {
 	case WayEverything:
@@ -327,7 +327,7 @@ func (p *RestorePlan) Command() string {
 }
 
 // Statements returns all that the plan tells sessions, in order.
-func (p *RestorePlan) Statements() (out []string) {
+func (p *Plan) Statements() (out []string) {
 	for _, step := range p.steps {
 		for _, a := range step.acts {
 			if t, ok := a.(telling); ok {

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"fmt"
@@ -19,12 +19,12 @@ import (
 // stepNames returns the constants of steps, as the source has them.
 func stepNames(t *testing.T) (names []string) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "restoresteps.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "steps.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
-		if v, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(v.Names[0].Name, "rest") && len(v.Values) == 1 {
+		if v, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(v.Names[0].Name, "step") && len(v.Values) == 1 {
 			names = append(names, strings.Trim(v.Values[0].(*ast.BasicLit).Value, `"`))
 		}
 		return true
@@ -75,7 +75,7 @@ func TestTexts_Languages(t *testing.T) {
 // that tells a session something, what must be answered.
 func TestTexts_Steps(t *testing.T) {
 	told := make(map[string]bool)
-	for _, tt := range restoreGolden {
+	for _, tt := range goldens {
 		info := madeSet()
 		if tt.change != nil {
 			tt.change(info)
@@ -144,19 +144,19 @@ func TestTexts_Used(t *testing.T) {
 }
 
 // book returns a run-book of a golden plan.
-func goldenBook(t *testing.T, i int, lang string) (*RestorePlan, string) {
+func goldenBook(t *testing.T, i int, lang string) (*Plan, string) {
 	t.Helper()
 	info := madeSet()
-	if restoreGolden[i].change != nil {
-		restoreGolden[i].change(info)
+	if goldens[i].change != nil {
+		goldens[i].change(info)
 	}
-	p := mustPlan(t, info, restoreGolden[i].opts)
+	p := mustPlan(t, info, goldens[i].opts)
 	return p, p.RunBook(lang)
 }
 
 func TestRunBook_Golden(t *testing.T) {
 	inUTC(t)
-	for i, tt := range restoreGolden {
+	for i, tt := range goldens {
 		for _, lang := range []string{English, Japanese} {
 			t.Run(tt.name+"."+lang, func(t *testing.T) {
 				_, text := goldenBook(t, i, lang)
@@ -188,7 +188,7 @@ func blocks(text string) map[string][]string {
 // What is printed is what is run: the blocks for terminals hold the plan's
 // statements, all of them and no others, and the list of directories.
 func TestRunBook_IsThePlan(t *testing.T) {
-	for i, tt := range restoreGolden {
+	for i, tt := range goldens {
 		for _, lang := range []string{English, Japanese} {
 			p, text := goldenBook(t, i, lang)
 			b := blocks(text)
@@ -205,7 +205,7 @@ func TestRunBook_IsThePlan(t *testing.T) {
 		}
 	}
 	// The same blocks in both languages.
-	for i, tt := range restoreGolden {
+	for i, tt := range goldens {
 		_, en := goldenBook(t, i, English)
 		_, ja := goldenBook(t, i, Japanese)
 		if fmt.Sprint(blocks(en)) != fmt.Sprint(blocks(ja)) {
@@ -220,7 +220,7 @@ func TestRunBook_ShellSyntax(t *testing.T) {
 		t.Skip("no bash")
 	}
 	texts := []string{SetBook(madeSet(strange), English, "/mnt/my set/it's")}
-	for i := range restoreGolden {
+	for i := range goldens {
 		_, text := goldenBook(t, i, Japanese)
 		texts = append(texts, text)
 	}
@@ -255,16 +255,16 @@ func TestPlan_Command(t *testing.T) {
 	inUTC(t)
 	const begin = "datfs restore iris PROD/2026-11-22T03-00-00Z "
 	tests := []struct {
-		opts RestoreOptions
+		opts Options
 		want string
 	}{
-		{RestoreOptions{Databases: []string{"user"}}, "--database USER --instance PROD"},
-		{RestoreOptions{Databases: []string{"USER", "APP"}, Instance: "IRIS", Until: at("10:00:00")}, "--database USER --database APP --instance IRIS --until '2026-11-22 10:00:00'"},
-		{RestoreOptions{Everything: true, Target: "IRIS", Instance: "REST", NoJournals: true}, "--all --instance IRIS --second-instance REST --no-journals"},
-		{RestoreOptions{Databases: []string{"USER"}, To: "/my r"}, "--database USER --to '/my r' --instance PROD"},
-		{RestoreOptions{Redirect: map[string]string{"USER": "/my u", "APP": "/a"}, Define: true}, "--database USER --redirect 'USER=/my u/' --database APP --redirect APP=/a/ --instance PROD --define"},
+		{Options{Databases: []string{"user"}}, "--database USER --instance PROD"},
+		{Options{Databases: []string{"USER", "APP"}, Instance: "IRIS", Until: at("10:00:00")}, "--database USER --database APP --instance IRIS --until '2026-11-22 10:00:00'"},
+		{Options{Everything: true, Target: "IRIS", Instance: "REST", NoJournals: true}, "--all --instance IRIS --second-instance REST --no-journals"},
+		{Options{Databases: []string{"USER"}, To: "/my r"}, "--database USER --to '/my r' --instance PROD"},
+		{Options{Redirect: map[string]string{"USER": "/my u", "APP": "/a"}, Define: true}, "--database USER --redirect 'USER=/my u/' --database APP --redirect APP=/a/ --instance PROD --define"},
 		{
-			RestoreOptions{Databases: []string{"USER", "APP"}, To: "/r", Redirect: map[string]string{"APP": "/a"}},
+			Options{Databases: []string{"USER", "APP"}, To: "/r", Redirect: map[string]string{"APP": "/a"}},
 			"--database USER --database APP --redirect APP=/a/ --to /r --instance PROD",
 		},
 	}

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"os"
@@ -30,57 +30,57 @@ func later(specs ...string) (out []dbback.ArchivedJournal) {
 	return out
 }
 
-func TestPlanRestore_Journals(t *testing.T) {
+func TestNewPlan_Journals(t *testing.T) {
 	inUTC(t)
 	const own = "20261121.014 20261122.001 20261122.002"
-	in := func(o RestoreOptions) RestoreOptions { o.Databases = []string{"USER"}; return o }
-	out := func(o RestoreOptions) RestoreOptions { o.Databases, o.To = []string{"USER"}, "/r"; return o }
-	all := func(o RestoreOptions) RestoreOptions { o.Everything = true; return o }
+	in := func(o Options) Options { o.Databases = []string{"USER"}; return o }
+	out := func(o Options) Options { o.Databases, o.To = []string{"USER"}, "/r"; return o }
+	all := func(o Options) Options { o.Everything = true; return o }
 	tests := []struct {
 		name    string
-		opts    RestoreOptions
+		opts    Options
 		files   string // plain names
 		last    string // "": the current one
 		reaches string // clock, "": the moment of the restore
 		next    string
 	}{
-		{"into the running instance", in(RestoreOptions{}), own, "", "", ""},
-		{"elsewhere", out(RestoreOptions{}), own, "20261122.002", "03:03:00", ""},
-		{"everything", all(RestoreOptions{}), own, "20261122.002", "03:03:00", ""},
+		{"into the running instance", in(Options{}), own, "", "", ""},
+		{"elsewhere", out(Options{}), own, "20261122.002", "03:03:00", ""},
+		{"everything", all(Options{}), own, "20261122.002", "03:03:00", ""},
 
-		{"until the end of the marker's file", in(RestoreOptions{Until: at("03:03:00")}), own, "20261122.002", "03:03:00", ""},
-		{"until after all", out(RestoreOptions{Until: at("23:00:00")}), own, "20261122.002", "03:03:00", ""},
+		{"until the end of the marker's file", in(Options{Until: at("03:03:00")}), own, "20261122.002", "03:03:00", ""},
+		{"until after all", out(Options{Until: at("23:00:00")}), own, "20261122.002", "03:03:00", ""},
 		{
-			"until between two", in(RestoreOptions{Until: at("10:00:00"), Later: later("20261122.003z 09:00:00", "20261122.004 11:00:00", "20261122.005 12:00:00")}),
+			"until between two", in(Options{Until: at("10:00:00"), Later: later("20261122.003z 09:00:00", "20261122.004 11:00:00", "20261122.005 12:00:00")}),
 			own + " 20261122.003", "20261122.003", "09:00:00", "20261122.004",
 		},
 		{
-			"until just before the end of one", all(RestoreOptions{Until: at("08:59:59"), Later: later("20261122.003 09:00:00")}),
+			"until just before the end of one", all(Options{Until: at("08:59:59"), Later: later("20261122.003 09:00:00")}),
 			own, "20261122.002", "03:03:00", "20261122.003",
 		},
 		{
-			"until the very end of one", all(RestoreOptions{Until: at("09:00:00"), Later: later("20261122.003 09:00:00", "20261122.004 11:00:00")}),
+			"until the very end of one", all(Options{Until: at("09:00:00"), Later: later("20261122.003 09:00:00", "20261122.004 11:00:00")}),
 			own + " 20261122.003", "20261122.003", "09:00:00", "20261122.004",
 		},
 		{
-			"until after all that follow", out(RestoreOptions{Until: at("23:00:00"), Later: later("20261122.003 09:00:00")}),
+			"until after all that follow", out(Options{Until: at("23:00:00"), Later: later("20261122.003 09:00:00")}),
 			own + " 20261122.003", "20261122.003", "09:00:00", "",
 		},
 
-		{"later ones that follow", all(RestoreOptions{Later: later("20261122.003 04:00:00", "20261122.004z 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
-		{"not in their order", all(RestoreOptions{Later: later("20261122.004 05:00:00", "20261122.003 04:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
-		{"into the running instance, with later ones", in(RestoreOptions{Later: later("20261122.003 04:00:00")}), own + " 20261122.003", "", "", ""},
-		{"a gap at once", all(RestoreOptions{Later: later("20261122.004 05:00:00")}), own, "20261122.002", "03:03:00", ""},
-		{"a gap", all(RestoreOptions{Later: later("20261122.003 04:00:00", "20261122.005 05:00:00", "20261122.006 06:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
-		{"those of the set again", all(RestoreOptions{Later: later("20261122.001 02:00:00", "20261122.002z 03:30:00", "20261122.003 04:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
-		{"one twice", all(RestoreOptions{Later: later("20261122.003 04:00:00", "20261122.003z 04:00:01", "20261122.004 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
-		{"of another prefix", all(RestoreOptions{Later: later("MIRROR-M-20261122.003 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
-		{"across midnight", all(RestoreOptions{Later: later("20261122.003 23:00:00", "20261123.001 23:30:00", "20261123.002 23:40:00")}), own + " 20261122.003 20261123.001 20261123.002", "20261123.002", "23:40:00", ""},
-		{"across a midnight with one missing", all(RestoreOptions{Later: later("20261122.003 23:00:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004"}}), own + " 20261122.003", "20261122.003", "23:00:00", ""},
-		{"one missing that the instance has", all(RestoreOptions{Later: later("20261122.003 23:00:00", "20261122.004@ 23:10:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004", "M-20261122.005", "x"}}), own + " 20261122.003 20261122.004 20261123.001", "20261123.001", "23:30:00", ""},
-		{"a day that begins with another", all(RestoreOptions{Later: later("20261123.002 23:30:00")}), own, "20261122.002", "03:03:00", ""},
-		{"over a thousand a day", all(RestoreOptions{Later: later(manyJournals(3, 1001)...)}), own + " " + strings.Join(plainNames(manyJournals(3, 1001)), " "), "20261122.1001", "04:00:00", ""},
-		{"what is no journal file", all(RestoreOptions{Later: later("x 04:00:00", "20261122.003.other-1 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
+		{"later ones that follow", all(Options{Later: later("20261122.003 04:00:00", "20261122.004z 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
+		{"not in their order", all(Options{Later: later("20261122.004 05:00:00", "20261122.003 04:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
+		{"into the running instance, with later ones", in(Options{Later: later("20261122.003 04:00:00")}), own + " 20261122.003", "", "", ""},
+		{"a gap at once", all(Options{Later: later("20261122.004 05:00:00")}), own, "20261122.002", "03:03:00", ""},
+		{"a gap", all(Options{Later: later("20261122.003 04:00:00", "20261122.005 05:00:00", "20261122.006 06:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
+		{"those of the set again", all(Options{Later: later("20261122.001 02:00:00", "20261122.002z 03:30:00", "20261122.003 04:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
+		{"one twice", all(Options{Later: later("20261122.003 04:00:00", "20261122.003z 04:00:01", "20261122.004 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
+		{"of another prefix", all(Options{Later: later("MIRROR-M-20261122.003 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
+		{"across midnight", all(Options{Later: later("20261122.003 23:00:00", "20261123.001 23:30:00", "20261123.002 23:40:00")}), own + " 20261122.003 20261123.001 20261123.002", "20261123.002", "23:40:00", ""},
+		{"across a midnight with one missing", all(Options{Later: later("20261122.003 23:00:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004"}}), own + " 20261122.003", "20261122.003", "23:00:00", ""},
+		{"one missing that the instance has", all(Options{Later: later("20261122.003 23:00:00", "20261122.004@ 23:10:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004", "M-20261122.005", "x"}}), own + " 20261122.003 20261122.004 20261123.001", "20261123.001", "23:30:00", ""},
+		{"a day that begins with another", all(Options{Later: later("20261123.002 23:30:00")}), own, "20261122.002", "03:03:00", ""},
+		{"over a thousand a day", all(Options{Later: later(manyJournals(3, 1001)...)}), own + " " + strings.Join(plainNames(manyJournals(3, 1001)), " "), "20261122.1001", "04:00:00", ""},
+		{"what is no journal file", all(Options{Later: later("x 04:00:00", "20261122.003.other-1 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestPlanRestore_Journals(t *testing.T) {
 }
 
 // The last file of a set may have been copied before it was whole.
-func TestPlanRestore_OpenJournal(t *testing.T) {
+func TestNewPlan_OpenJournal(t *testing.T) {
 	open := func(i *catalog.SetInfo) { i.Method.Facts[dbback.FactJournal] = dbback.JournalOpen }
 	const own = "20261121.014 20261122.001 20261122.002"
 	for _, tt := range []struct {
@@ -134,7 +134,7 @@ func TestPlanRestore_OpenJournal(t *testing.T) {
 		{"older ones", later("20261122.001 02:00:00"), own, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := mustPlan(t, madeSet(open), RestoreOptions{Everything: true, Later: tt.later})
+			p := mustPlan(t, madeSet(open), Options{Everything: true, Later: tt.later})
 			var files []string
 			for _, f := range p.journals.files {
 				files = append(files, f.name)
@@ -166,7 +166,7 @@ func plainNames(specs []string) (out []string) {
 
 func TestPlan_UntilText(t *testing.T) {
 	inUTC(t)
-	p := mustPlan(t, madeSet(), RestoreOptions{
+	p := mustPlan(t, madeSet(), Options{
 		Databases: []string{"USER"}, Until: at("10:00:00"), Later: later("20261122.003z 09:00:00", "20261122.004 11:00:00"),
 	})
 	for lang, want := range map[string]string{
@@ -184,21 +184,21 @@ func TestPlan_UntilText(t *testing.T) {
 // The newest list of journal files is used, and a file of the instance itself
 // stays where it is.
 func TestPlan_JournalPlaces(t *testing.T) {
-	own := mustPlan(t, madeSet(), RestoreOptions{Everything: true})
+	own := mustPlan(t, madeSet(), Options{Everything: true})
 	if log := own.journals.log; log == nil || log.set != own.Set.SetName() || log.local() {
 		t.Errorf("journal.log of the set: %+v", log)
 	}
 	if own.lastPath() != own.journalDir()+"20261122.002" || own.journals.locations() != nil {
 		t.Errorf("the last one is at %s, places are %q", own.lastPath(), own.journals.locations())
 	}
-	p := mustPlan(t, madeSet(), RestoreOptions{Everything: true, Later: later("20261122.003 04:00:00", "20261122.004z@ 05:00:00", "journal.log 05:00:00")})
+	p := mustPlan(t, madeSet(), Options{Everything: true, Later: later("20261122.003 04:00:00", "20261122.004z@ 05:00:00", "journal.log 05:00:00")})
 	if log := p.journals.log; log == nil || log.set.Instance != "PROD.journals" || log.file != 2 {
 		t.Errorf("journal.log of the archive: %+v", log)
 	}
 	if p.lastPath() != "/usr/irissys/mgr/journal/20261122.004" || !slices.Equal(p.journals.locations(), []string{"/usr/irissys/mgr/journal/"}) {
 		t.Errorf("the last one is at %s, places are %q", p.lastPath(), p.journals.locations())
 	}
-	none := mustPlan(t, madeSet(withoutFile("journal.log")), RestoreOptions{Databases: []string{"USER"}})
+	none := mustPlan(t, madeSet(withoutFile("journal.log")), Options{Databases: []string{"USER"}})
 	if none.journals.log != nil {
 		t.Errorf("journal.log of a set without one: %+v", none.journals.log)
 	}

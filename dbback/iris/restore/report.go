@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 )
 
 // Markdown returns the report as a text for people.
-func (r *RestoreReport) Markdown() string {
+func (r *Report) Markdown() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Restore of %s\n", r.Set)

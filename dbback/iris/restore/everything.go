@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"cmp"
@@ -29,15 +29,15 @@ const asideSuffix = ".datfs-"
 
 // A wijAct moves the write image journal of the instance aside: its blocks are of
 // the databases as they were, and would be written into the restored ones.
-type wijAct struct{ p *RestorePlan }
+type wijAct struct{ p *Plan }
 
 // manager returns the manager directory of the instance that gets its databases
 // back, with a slash.
-func (p *RestorePlan) manager() string { return p.Set.Method.Facts[factManager] }
+func (p *Plan) manager() string { return p.Set.Method.Facts[factManager] }
 
 // wijDir returns where the last run of the instance had its WIJ: the line
 // wijlast= of startup.last, or else where the set says that it was.
-func (p *RestorePlan) wijDir() string {
+func (p *Plan) wijDir() string {
 	dir, known := session.ReadSettings(filepath.Join(p.manager(), "startup.last"))["wijlast"]
 	switch {
 	case dir != "":
@@ -51,7 +51,7 @@ func (p *RestorePlan) wijDir() string {
 	return p.manager()
 }
 
-func (p *RestorePlan) asideName(name string) string { return name + asideSuffix + p.Set.Name }
+func (p *Plan) asideName(name string) string { return name + asideSuffix + p.Set.Name }
 
 func (c *wijAct) show(b *book) {
 	p := c.p
@@ -95,7 +95,7 @@ func (c *wijAct) run(_ context.Context, r *restoration) error {
 }
 
 // A noLockAct makes sure that the second instance has let go of the databases.
-type noLockAct struct{ p *RestorePlan }
+type noLockAct struct{ p *Plan }
 
 func (c *noLockAct) show(b *book) { b.shell("ls " + shellWords(c.p.lockFiles())) }
 
@@ -109,7 +109,7 @@ func (c *noLockAct) run(_ context.Context, _ *restoration) error {
 }
 
 // controlProgram starts and stops instances.
-func (p *RestorePlan) controlProgram() string {
+func (p *Plan) controlProgram() string {
 	if p.cacheNames() {
 		return "ccontrol"
 	}
@@ -119,7 +119,7 @@ func (p *RestorePlan) controlProgram() string {
 // A startAct starts the instance without automatic WIJ and journal recovery: the
 // WIJ is aside, and EmergencyId starts it in what the manual calls maintenance
 // mode.
-type startAct struct{ p *RestorePlan }
+type startAct struct{ p *Plan }
 
 func (c *startAct) show(b *book) {
 	b.shell(fmt.Sprintf("%s start %s EmergencyId=%s", c.p.controlProgram(), shellWord(c.p.Target), "EMERGENCY,PASSWORD"))
@@ -194,7 +194,7 @@ func (e *ByHandError) login() string {
 
 // A validateAct looks whether the instance has all its databases mounted for
 // writing.
-type validateAct struct{ p *RestorePlan }
+type validateAct struct{ p *Plan }
 
 func (c *validateAct) tells() []string { return stateStatements(c.p.dirs()) }
 
@@ -219,7 +219,7 @@ func (r *restoration) look(ctx context.Context, in *session.Instance, dirs []str
 }
 
 // A normalAct stops the instance and starts it as always.
-type normalAct struct{ p *RestorePlan }
+type normalAct struct{ p *Plan }
 
 func (c *normalAct) show(b *book) {
 	b.shell(fmt.Sprintf("%s stop %s quietly", c.p.controlProgram(), shellWord(c.p.Target)),

@@ -1,9 +1,10 @@
-package iris
+package restore
 
 import (
 	"fmt"
 	"strings"
 
+	"datfs/dbback"
 	"datfs/dbback/iris/session"
 )
 
@@ -48,7 +49,7 @@ func mountStatements(dirs []string) (out []string) {
 // defineStatements add databases to the configuration (Config.Databases.Create,
 // as public scripts call it); one that is there already is left as it is: Get then
 // gives its directory (InterSystems class reference).
-func defineStatements(dbs []RestoredDatabase) (out []string) {
+func defineStatements(dbs []Database) (out []string) {
 	for i, db := range dbs {
 		out = append(out, session.Trapped("DEF", fmt.Sprintf(`kill p,q set p("Directory")=%s,sc=1 do ##class(Config.Databases).Get(%s,.q) `, session.Quote(db.To), session.Quote(db.Name))+
 			fmt.Sprintf(`if $get(q("Directory"))="" { set sc=##class(Config.Databases).Create(%[1]s,.p) kill q do ##class(Config.Databases).Get(%[1]s,.q) } `, session.Quote(db.Name))+
@@ -59,7 +60,7 @@ func defineStatements(dbs []RestoredDatabase) (out []string) {
 
 // configStatements ask which directories the configuration has for the names of
 // databases, "" for none.
-func configStatements(dbs []RestoredDatabase) (out []string) {
+func configStatements(dbs []Database) (out []string) {
 	for i, db := range dbs {
 		out = append(out, session.Trapped("CFG", fmt.Sprintf(`kill q do ##class(Config.Databases).Get(%s,.q) write !,"@@CFG|%d|",$get(q("Directory")),!`, session.Quote(db.Name), i)))
 	}
@@ -75,7 +76,7 @@ func applyStatement(file, list string) string {
 
 // dirList is the list of directories for EXTSELCT^DBREST: a line each, source,
 // target, and whether to make the target. ^DBREST deletes the file.
-func dirList(dbs []RestoredDatabase) string {
+func dirList(dbs []Database) string {
 	var b strings.Builder
 	for _, db := range dbs {
 		to := ""
@@ -97,7 +98,7 @@ func only(marker, statement string) string {
 // (InterSystems class reference, and working code of InterSystems staff). RollBack
 // is set on its own because its default is not documented, nor whether old
 // versions have it: without it open transactions stay, which is then said.
-func (p *RestorePlan) journalStatements() []string {
+func (p *Plan) journalStatements() []string {
 	j := &p.journals
 	dir := p.journalDir()
 	out := []string{session.Trapped("JNEW", `set ok=0,j=##class(Journal.Restore).%New(),ok=$isobject(j) write !,"@@JNEW|",ok,!`)}
@@ -109,7 +110,7 @@ func (p *RestorePlan) journalStatements() []string {
 	} else {
 		set("FirstFile", dir+j.first)
 		if j.log != nil {
-			set("JournalLog", dir+journalLogName)
+			set("JournalLog", dir+dbback.JournalLog)
 		}
 	}
 	switch {

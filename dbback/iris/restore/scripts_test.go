@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"flag"
@@ -56,28 +56,28 @@ func strange(info *catalog.SetInfo) {
 	moveDatabase("APP", "/データ/顧客 1/")(info)
 }
 
-// restoreGolden are the plans that have golden scripts and run-books.
-var restoreGolden = []struct {
+// goldens are the plans that have golden scripts and run-books.
+var goldens = []struct {
 	name   string
 	change func(*catalog.SetInfo)
-	opts   RestoreOptions
+	opts   Options
 }{
-	{"databases", nil, RestoreOptions{Databases: []string{"USER", "APP"}, Instance: "IRIS"}},
-	{"databases-until", nil, RestoreOptions{
+	{"databases", nil, Options{Databases: []string{"USER", "APP"}, Instance: "IRIS"}},
+	{"databases-until", nil, Options{
 		Databases: []string{"USER"}, Instance: "IRIS", Until: at("10:00:00"), Later: later("20261122.003z 09:00:00", "20261122.004@ 09:30:00", "20261122.005@ 11:00:00"),
 	}},
-	{"everything", nil, RestoreOptions{Everything: true, Target: "IRIS", Instance: "IRISREST"}},
-	{"everything-later", nil, RestoreOptions{Everything: true, Later: later("20261122.003z 09:00:00", "20261122.004@ 09:30:00", "journal.log 09:30:00")}},
-	{"elsewhere", nil, RestoreOptions{To: "/restore", Databases: []string{"USER", "APP"}, Instance: "STAGE"}},
-	{"elsewhere-define", nil, RestoreOptions{
+	{"everything", nil, Options{Everything: true, Target: "IRIS", Instance: "IRISREST"}},
+	{"everything-later", nil, Options{Everything: true, Later: later("20261122.003z 09:00:00", "20261122.004@ 09:30:00", "journal.log 09:30:00")}},
+	{"elsewhere", nil, Options{To: "/restore", Databases: []string{"USER", "APP"}, Instance: "STAGE"}},
+	{"elsewhere-define", nil, Options{
 		To: "/restore", Databases: []string{"USER", "APP"}, Redirect: map[string]string{"APP": "/data/app2"}, Define: true, NoJournals: true,
 	}},
-	{"drill", nil, RestoreOptions{To: "/repo.drill", Databases: []string{"USER"}, Drill: true, Instance: "STAGE"}},
-	{"strange", strange, RestoreOptions{Databases: []string{"USER", "APP"}, Redirect: map[string]string{"USER": "/x y/it's", "APP": "/データ/顧客 2"}, Instance: "IRIS"}},
+	{"drill", nil, Options{To: "/repo.drill", Databases: []string{"USER"}, Drill: true, Instance: "STAGE"}},
+	{"strange", strange, Options{Databases: []string{"USER", "APP"}, Redirect: map[string]string{"USER": "/x y/it's", "APP": "/データ/顧客 2"}, Instance: "IRIS"}},
 }
 
-func TestRestoreStatements_Golden(t *testing.T) {
-	for _, tt := range restoreGolden {
+func TestStatements_Golden(t *testing.T) {
+	for _, tt := range goldens {
 		t.Run(tt.name, func(t *testing.T) {
 			info := madeSet()
 			if tt.change != nil {
@@ -95,19 +95,19 @@ func TestRestoreStatements_Golden(t *testing.T) {
 				}
 			}
 			b.WriteString("file dirlist.txt\n" + dirList(p.Databases))
-			golden(t, "restore/"+tt.name+".txt", b.String())
+			golden(t, "plan/"+tt.name+".txt", b.String())
 		})
 	}
 }
 
 // Every statement is one line that a terminal takes: of which the longest is not
 // documented, and below 4 KB should do.
-func TestRestoreStatements_Lines(t *testing.T) {
+func TestStatements_Lines(t *testing.T) {
 	long := "/" + strings.Repeat("a directory with a long name/", 32) // 930 bytes: longer than any that is used
 	info := madeSet(moveDatabase("USER", long+"user/"), moveDatabase("APP", "/ü"+long+"app/"), func(i *catalog.SetInfo) {
 		i.Method.Facts["manager directory"] = long
 	})
-	for _, opts := range []RestoreOptions{
+	for _, opts := range []Options{
 		{Databases: []string{"USER", "APP"}},
 		{Everything: true, WorkDir: long},
 		{To: "/restore", Define: true, Drill: true},
@@ -130,8 +130,8 @@ func TestRestoreStatements_Lines(t *testing.T) {
 
 // A line of the sequence that applies journals does nothing if one before it
 // failed: at a terminal it would be carried out all the same.
-func TestRestoreStatements_Only(t *testing.T) {
-	p := mustPlan(t, madeSet(), RestoreOptions{To: "/restore", Databases: []string{"USER", "APP"}})
+func TestStatements_Only(t *testing.T) {
+	p := mustPlan(t, madeSet(), Options{To: "/restore", Databases: []string{"USER", "APP"}})
 	statements := p.journalStatements()
 	if !strings.HasPrefix(statements[0], `try { set ok=0,j=##class(Journal.Restore).%New()`) {
 		t.Errorf("it begins with %s", statements[0])
@@ -160,11 +160,11 @@ func TestRestoreStatements_Only(t *testing.T) {
 }
 
 func TestDirList(t *testing.T) {
-	p := mustPlan(t, madeSet(strange), RestoreOptions{Databases: []string{"USER", "APP"}})
+	p := mustPlan(t, madeSet(strange), Options{Databases: []string{"USER", "APP"}})
 	if got, want := dirList(p.Databases), "/data/it's $HOME/b\\c/,,N\n/データ/顧客 1/,,N\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	p = mustPlan(t, madeSet(strange), RestoreOptions{To: "/r", Databases: []string{"APP"}})
+	p = mustPlan(t, madeSet(strange), Options{To: "/r", Databases: []string{"APP"}})
 	if got, want := dirList(p.Databases), "/データ/顧客 1/,/r/データ/顧客 1/,N\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"errors"
@@ -108,9 +108,9 @@ func withoutFile(name string) func(*catalog.SetInfo) {
 }
 
 // mustPlan makes a plan that can be made.
-func mustPlan(t *testing.T, info *catalog.SetInfo, opts RestoreOptions) *RestorePlan {
+func mustPlan(t *testing.T, info *catalog.SetInfo, opts Options) *Plan {
 	t.Helper()
-	p, err := PlanRestore(info, opts)
+	p, err := NewPlan(info, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,12 +119,12 @@ func mustPlan(t *testing.T, info *catalog.SetInfo, opts RestoreOptions) *Restore
 
 const refused, notFound = "not restored: ", ": not found"
 
-func TestPlanRestore_Errors(t *testing.T) {
+func TestNewPlan_Errors(t *testing.T) {
 	inUTC(t)
 	type change = func(*catalog.SetInfo)
-	user := RestoreOptions{Databases: []string{"USER"}}
-	redirect := func(pairs ...string) RestoreOptions {
-		opts := RestoreOptions{Redirect: make(map[string]string)}
+	user := Options{Databases: []string{"USER"}}
+	redirect := func(pairs ...string) Options {
+		opts := Options{Redirect: make(map[string]string)}
 		for i := 0; i < len(pairs); i += 2 {
 			opts.Redirect[pairs[i]] = pairs[i+1]
 		}
@@ -134,7 +134,7 @@ func TestPlanRestore_Errors(t *testing.T) {
 	tests := []struct {
 		name   string
 		change change
-		opts   RestoreOptions
+		opts   Options
 		want   string // with refused at its start it is ErrNoRestore
 		is     error
 	}{
@@ -147,7 +147,7 @@ func TestPlanRestore_Errors(t *testing.T) {
 		},
 		{
 			"interrupted", func(i *catalog.SetInfo) { i.State = catalog.StateInterrupted },
-			RestoreOptions{Everything: true},
+			Options{Everything: true},
 			refused + "the set " + set + ` is interrupted: what it lacks may be what the databases need; "datfs show" says what that is`, nil,
 		},
 		{
@@ -164,7 +164,7 @@ func TestPlanRestore_Errors(t *testing.T) {
 		},
 		{
 			"unknown database", nil,
-			RestoreOptions{Databases: []string{"USER", "NONE"}},
+			Options{Databases: []string{"USER", "NONE"}},
 			`database "NONE" of ` + set + notFound + "; it has IRISSYS, USER, APP", catalog.ErrNotFound,
 		},
 		{
@@ -174,37 +174,37 @@ func TestPlanRestore_Errors(t *testing.T) {
 		{"redirected twice", nil, redirect("USER", "/a", "/usr/irissys/mgr/user", "/b"), "USER is redirected more than once", nil},
 		{
 			"no place", nil,
-			RestoreOptions{Databases: []string{"USER", "APP"}, Redirect: map[string]string{"USER": "/a"}},
+			Options{Databases: []string{"USER", "APP"}, Redirect: map[string]string{"USER": "/a"}},
 			"it is not said where APP goes: give --to DIR, or --redirect APP=DIR", nil,
 		},
 		{
 			"everything below a directory", nil,
-			RestoreOptions{Everything: true, To: "/x"},
+			Options{Everything: true, To: "/x"},
 			"everything is restored to where it was: no database, directory or redirection goes with that", nil,
 		},
 		{
 			"everything, redirected", nil,
-			RestoreOptions{Everything: true, Redirect: map[string]string{"USER": "/x"}},
+			Options{Everything: true, Redirect: map[string]string{"USER": "/x"}},
 			"everything is restored to where it was: no database, directory or redirection goes with that", nil,
 		},
 		{
 			"everything, some", nil,
-			RestoreOptions{Everything: true, Databases: []string{"USER"}},
+			Options{Everything: true, Databases: []string{"USER"}},
 			"everything is restored to where it was: no database, directory or redirection goes with that", nil,
 		},
 		{
 			"system database", nil,
-			RestoreOptions{Databases: []string{"irissys"}},
+			Options{Databases: []string{"irissys"}},
 			refused + "IRISSYS cannot be put back into a running instance. The manual restores it to another directory (--redirect IRISSYS=DIR) and puts it in its place when the instance is down", nil,
 		},
 		{
 			"all with the system database", nil,
-			RestoreOptions{},
+			Options{},
 			refused + "IRISSYS cannot be put back into a running instance. The manual restores it to another directory (--redirect IRISSYS=DIR) and puts it in its place when the instance is down", nil,
 		},
 		{
 			"system database of Caché", func(i *catalog.SetInfo) { i.Method.Databases[0].Name = "CACHESYS" },
-			RestoreOptions{Databases: []string{"CACHESYS"}},
+			Options{Databases: []string{"CACHESYS"}},
 			refused + "CACHESYS cannot be put back into a running instance. The manual restores it to another directory (--redirect CACHESYS=DIR) and puts it in its place when the instance is down", nil,
 		},
 		{"one place for two", nil, redirect("USER", "/new/", "APP", "/new"), "USER and APP would both be restored to /new/", nil},
@@ -218,11 +218,11 @@ func TestPlanRestore_Errors(t *testing.T) {
 		},
 		{
 			"below the root", nil,
-			RestoreOptions{Databases: []string{"USER"}, To: "/"},
+			Options{Databases: []string{"USER"}, To: "/"},
 			refused + "USER would be restored to /usr/irissys/mgr/user/, where USER belongs; without --to and --redirect it goes back to its own place", nil,
 		},
 		{"relative", nil, redirect("USER", "new"), "new/ is not an absolute path", nil},
-		{"relative below", nil, RestoreOptions{Databases: []string{"USER"}, To: "new"}, "new/usr/irissys/mgr/user/ is not an absolute path", nil},
+		{"relative below", nil, Options{Databases: []string{"USER"}, To: "new"}, "new/usr/irissys/mgr/user/ is not an absolute path", nil},
 		{
 			"volume elsewhere", func(i *catalog.SetInfo) {
 				i.Method.Databases[2].Paths[1], i.Files[3].Path = "/more/app/IRIS-0001.VOL", "/more/app/IRIS-0001.VOL"
@@ -235,7 +235,7 @@ func TestPlanRestore_Errors(t *testing.T) {
 			}, redirect("APP", "/new"),
 			refused + "APP has volumes in other directories, such as /data/app2/IRIS-0001.VOL: how to move those is not known; restore it to where it was", nil,
 		},
-		{"volume that is not there", withoutFile("/data/app/IRIS-0001.VOL"), RestoreOptions{Databases: []string{"APP"}}, "the set does not have /data/app/IRIS-0001.VOL" + notFound, catalog.ErrNotFound},
+		{"volume that is not there", withoutFile("/data/app/IRIS-0001.VOL"), Options{Databases: []string{"APP"}}, "the set does not have /data/app/IRIS-0001.VOL" + notFound, catalog.ErrNotFound},
 		{"no files", func(i *catalog.SetInfo) { i.Method.Databases[1].Paths = nil }, user, "the set does not say which files USER has" + notFound, catalog.ErrNotFound},
 		{
 			"comma", nil, redirect("USER", "/a,b"),
@@ -253,9 +253,9 @@ func TestPlanRestore_Errors(t *testing.T) {
 			"comma where it was", moveDatabase("USER", "/a,b/"), redirect("USER", "/new"),
 			refused + `the directory of USER has a comma, a quote or a control character, which ^DBREST's list of directories cannot have: "/new/"`, nil,
 		},
-		{"comma in the work directory", nil, RestoreOptions{Databases: []string{"USER"}, WorkDir: "/w,x"}, `the work directory "/w,x/restore-PROD-2026-11-22T03-00-00Z-KEY" has a character that ^DBREST cannot take; name another one`, nil},
-		{"relative work directory", nil, RestoreOptions{Databases: []string{"USER"}, WorkDir: "w"}, "the work directory w is not an absolute path", nil},
-		{"control character in a name", func(i *catalog.SetInfo) { i.Method.Databases[1].Name = "US\nhalt" }, RestoreOptions{
+		{"comma in the work directory", nil, Options{Databases: []string{"USER"}, WorkDir: "/w,x"}, `the work directory "/w,x/restore-PROD-2026-11-22T03-00-00Z-KEY" has a character that ^DBREST cannot take; name another one`, nil},
+		{"relative work directory", nil, Options{Databases: []string{"USER"}, WorkDir: "w"}, "the work directory w is not an absolute path", nil},
+		{"control character in a name", func(i *catalog.SetInfo) { i.Method.Databases[1].Name = "US\nhalt" }, Options{
 			Databases: []string{"/usr/irissys/mgr/user"}, To: "/new", Define: true,
 		}, refused + "a name in the set " + set + " has a control character: ...", nil},
 		{
@@ -277,26 +277,26 @@ func TestPlanRestore_Errors(t *testing.T) {
 		},
 		{
 			"until before the marker", nil,
-			RestoreOptions{Databases: []string{"USER"}, Until: at("03:02:59")},
+			Options{Databases: []string{"USER"}, Until: at("03:02:59")},
 			refused + "2026-11-22 03:02:59 cannot be reached with " + set + ": its databases are whole only at the end of the journal file 20261122.002, which was written to until 2026-11-22 03:03:00; take an older set", nil,
 		},
 		{
 			"until long before", nil,
-			RestoreOptions{Everything: true, Until: at("03:00:00").AddDate(-1, 0, 0)},
+			Options{Everything: true, Until: at("03:00:00").AddDate(-1, 0, 0)},
 			refused + "2025-11-22 03:00:00 cannot be reached with " + set + ": its databases are whole only at the end of the journal file 20261122.002, which was written to until 2026-11-22 03:03:00; take an older set", nil,
 		},
 		{
 			"no database at all", func(i *catalog.SetInfo) { i.Method.Databases = nil },
-			RestoreOptions{},
+			Options{},
 			set + " has no database to be restored" + notFound, catalog.ErrNotFound,
 		},
 		{
 			"no manager directory", func(i *catalog.SetInfo) { delete(i.Method.Facts, "manager directory") },
-			RestoreOptions{Everything: true},
+			Options{Everything: true},
 			refused + "the set " + set + " does not say where the manager directory of its instance is: its WIJ, which must not be left there, cannot be found", nil,
 		},
-		{"drill in place", nil, RestoreOptions{Databases: []string{"USER"}, Drill: true}, "a drill removes what it restored: it needs a directory of its own", nil},
-		{"drill of everything", nil, RestoreOptions{Everything: true, Drill: true}, "a drill removes what it restored: it needs a directory of its own", nil},
+		{"drill in place", nil, Options{Databases: []string{"USER"}, Drill: true}, "a drill removes what it restored: it needs a directory of its own", nil},
+		{"drill of everything", nil, Options{Everything: true, Drill: true}, "a drill removes what it restored: it needs a directory of its own", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -304,7 +304,7 @@ func TestPlanRestore_Errors(t *testing.T) {
 			if tt.change != nil {
 				tt.change(info)
 			}
-			_, err := PlanRestore(info, tt.opts)
+			_, err := NewPlan(info, tt.opts)
 			if err == nil {
 				t.Fatal("there is a plan")
 			}
@@ -318,7 +318,7 @@ func TestPlanRestore_Errors(t *testing.T) {
 			if got != want {
 				t.Errorf("error\n%s\nwant\n%s", got, want)
 			}
-			if refusal := strings.HasPrefix(want, refused); errors.Is(err, ErrNoRestore) != refusal {
+			if refusal := strings.HasPrefix(want, refused); errors.Is(err, ErrRefused) != refusal {
 				t.Errorf("ErrNoRestore is %v", !refusal)
 			}
 			if tt.is != nil && !errors.Is(err, tt.is) {
@@ -329,7 +329,7 @@ func TestPlanRestore_Errors(t *testing.T) {
 }
 
 // The ways: whose sessions, for whom, to where, and by which steps.
-func TestPlanRestore_Ways(t *testing.T) {
+func TestNewPlan_Ways(t *testing.T) {
 	const (
 		sys, user  = "/usr/irissys/mgr/IRIS.DAT", "/usr/irissys/mgr/user/IRIS.DAT"
 		app, appV  = "/data/app/IRIS.DAT", "/data/app/IRIS-0001.VOL"
@@ -338,7 +338,7 @@ func TestPlanRestore_Ways(t *testing.T) {
 	)
 	tests := []struct {
 		name             string
-		opts             RestoreOptions
+		opts             Options
 		way              Way
 		instance, target string
 		dirs             string
@@ -348,55 +348,55 @@ func TestPlanRestore_Ways(t *testing.T) {
 	}{
 		{
 			"one",
-			RestoreOptions{Databases: []string{"user"}},
+			Options{Databases: []string{"user"}},
 			WayDatabases, "PROD", "PROD", "/usr/irissys/mgr/user/",
 			"1:" + user, inPlace, "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
 			"two, by directory, in the set's order",
-			RestoreOptions{Databases: []string{"/data/app", "USER"}, Instance: "IRIS"},
+			Options{Databases: []string{"/data/app", "USER"}, Instance: "IRIS"},
 			WayDatabases, "IRIS", "IRIS",
 			"/usr/irissys/mgr/user/ /data/app/", "1:" + user + " 2:" + app + " 3:" + appV, inPlace, "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
 			"without journals",
-			RestoreOptions{Databases: []string{"USER"}, NoJournals: true, WorkDir: "/w/"},
+			Options{Databases: []string{"USER"}, NoJournals: true, WorkDir: "/w/"},
 			WayDatabases, "PROD", "PROD", "/usr/irissys/mgr/user/",
 			"1:" + user, "look prepare dismount copy mount apply integrity", "/w",
 		},
 		{
 			"everything",
-			RestoreOptions{Everything: true, Instance: "REST"},
+			Options{Everything: true, Instance: "REST"},
 			WayEverything, "REST", "PROD", "/usr/irissys/mgr/ /usr/irissys/mgr/user/ /data/app/",
 			"0:" + sys + " 1:" + user + " 2:" + app + " 3:" + appV, everything, "/var/tmp/datfs",
 		},
 		{
 			"everything, of another name",
-			RestoreOptions{Everything: true, Target: "IRIS", WorkDir: "/second/mgr/Backup/datfs"},
+			Options{Everything: true, Target: "IRIS", WorkDir: "/second/mgr/Backup/datfs"},
 			WayEverything, "SECOND", "IRIS",
 			"/usr/irissys/mgr/ /usr/irissys/mgr/user/ /data/app/", "0:" + sys + " 1:" + user + " 2:" + app + " 3:" + appV, everything, "/second/mgr/Backup/datfs",
 		},
 		{
 			"all below a directory",
-			RestoreOptions{To: "/r", Instance: "STAGE"},
+			Options{To: "/r", Instance: "STAGE"},
 			WayElsewhere, "STAGE", "STAGE",
 			"/r/usr/irissys/mgr/ /r/usr/irissys/mgr/user/ /r/data/app/", "0:/r" + sys + " 1:/r" + user + " 2:/r" + app + " 3:/r" + appV, inPlace, "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
 			"redirected, the system database too",
-			RestoreOptions{Redirect: map[string]string{"IRISSYS": "/n/sys", "/data/app/": "/n/app/"}},
+			Options{Redirect: map[string]string{"IRISSYS": "/n/sys", "/data/app/": "/n/app/"}},
 			WayElsewhere, "PROD", "PROD",
 			"/n/sys/ /n/app/", "0:/n/sys/IRIS.DAT 2:/n/app/IRIS.DAT 3:/n/app/IRIS-0001.VOL", inPlace, "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
 			"below a directory, one of them redirected, defined",
-			RestoreOptions{To: "/r", Databases: []string{"USER", "APP"}, Redirect: map[string]string{"app": "/n/app"}, Define: true},
+			Options{To: "/r", Databases: []string{"USER", "APP"}, Redirect: map[string]string{"app": "/n/app"}, Define: true},
 			WayElsewhere, "PROD", "PROD", "/r/usr/irissys/mgr/user/ /n/app/", "1:/r" + user + " 2:/n/app/IRIS.DAT 3:/n/app/IRIS-0001.VOL",
 			"look prepare dismount copy define mount apply journals integrity", "/usr/irissys/mgr/Backup/datfs",
 		},
 		{
 			"drill",
-			RestoreOptions{To: "/r", Databases: []string{"USER"}, Drill: true},
+			Options{To: "/r", Databases: []string{"USER"}, Drill: true},
 			WayElsewhere, "PROD", "PROD", "/r/usr/irissys/mgr/user/",
 			"1:/r" + user, inPlace + " remove", "/usr/irissys/mgr/Backup/datfs",
 		},
@@ -446,16 +446,16 @@ func TestPlanRestore_Ways(t *testing.T) {
 
 // Where a step that failed begins again: a copy comes before an incremental that
 // was begun, and nothing is dismounted for what comes after it.
-func TestPlanRestore_Again(t *testing.T) {
+func TestNewPlan_Again(t *testing.T) {
 	want := map[Way]map[string]string{
 		// What was mounted may have been written to since.
-		WayDatabases: {restCopy: restDismount, restMount: restDismount, restApply: restDismount},
-		WayElsewhere: {restCopy: restDismount, restDefine: restDismount, restMount: restDismount, restApply: restDismount},
+		WayDatabases: {stepCopy: stepDismount, stepMount: stepDismount, stepApply: stepDismount},
+		WayElsewhere: {stepCopy: stepDismount, stepDefine: stepDismount, stepMount: stepDismount, stepApply: stepDismount},
 		// The instance is down, and the second one has them open only while and
 		// after it applies: the copy begins with a dismount there.
-		WayEverything: {restApply: restCopy, restValidate: restStart},
+		WayEverything: {stepApply: stepCopy, stepValidate: stepStart},
 	}
-	for _, opts := range []RestoreOptions{
+	for _, opts := range []Options{
 		{Databases: []string{"USER"}}, {Everything: true}, {To: "/r", Define: true, Drill: true},
 	} {
 		p := mustPlan(t, madeSet(), opts)
@@ -472,7 +472,7 @@ func TestPlanRestore_Again(t *testing.T) {
 }
 
 func TestPlan_LockFiles(t *testing.T) {
-	p := mustPlan(t, madeSet(), RestoreOptions{Databases: []string{"USER", "APP"}, To: "/r"})
+	p := mustPlan(t, madeSet(), Options{Databases: []string{"USER", "APP"}, To: "/r"})
 	if got := strings.Join(p.lockFiles(), " "); got != "/r/usr/irissys/mgr/user/iris.lck /r/data/app/iris.lck" {
 		t.Error(got)
 	}
@@ -480,7 +480,7 @@ func TestPlan_LockFiles(t *testing.T) {
 		info.Method.Databases = info.Method.Databases[1:2]
 		info.Method.Databases[0].Paths[0], info.Files[1].Path = "/usr/irissys/mgr/user/CACHE.DAT", "/usr/irissys/mgr/user/CACHE.DAT"
 	})
-	p = mustPlan(t, cache, RestoreOptions{})
+	p = mustPlan(t, cache, Options{})
 	if got := strings.Join(p.lockFiles(), " "); got != "/usr/irissys/mgr/user/cache.lck" {
 		t.Error(got)
 	}
@@ -504,9 +504,9 @@ func TestPlan_Overwrites(t *testing.T) {
 	if err := os.Chtimes(path, at("01:02:03"), at("01:02:03")); err != nil {
 		t.Fatal(err)
 	}
-	p := mustPlan(t, madeSet(), RestoreOptions{Databases: []string{"USER", "APP"}, To: dir})
+	p := mustPlan(t, madeSet(), Options{Databases: []string{"USER", "APP"}, To: dir})
 	want := []string{path + ", 3 MiB, written to last at 2026-11-22 01:02:03, is overwritten"}
-	for next, lines := range map[string][]string{"": want, restPrepare: want, restDismount: want, restCopy: want, restMount: nil, restJournals: nil} {
+	for next, lines := range map[string][]string{"": want, stepPrepare: want, stepDismount: want, stepCopy: want, stepMount: nil, stepJournals: nil} {
 		if got := p.Overwrites(next); !slices.Equal(got, lines) {
 			t.Errorf("from the step %q on: %q, want %q", next, got, lines)
 		}
@@ -515,18 +515,18 @@ func TestPlan_Overwrites(t *testing.T) {
 
 // Another instance may have its databases at the same paths: if that is said, a
 // database goes to its own place there, with nothing redirected.
-func TestPlanRestore_OwnPlaceElsewhere(t *testing.T) {
+func TestNewPlan_OwnPlaceElsewhere(t *testing.T) {
 	info := madeSet()
 	dir := info.Method.Databases[1].Directory
 	name := info.Method.Databases[1].Name
-	p := mustPlan(t, info, RestoreOptions{Redirect: map[string]string{name: dir}})
+	p := mustPlan(t, info, Options{Redirect: map[string]string{name: dir}})
 	if p.Way != WayElsewhere || p.Databases[0].To != dir || dirList(p.Databases) != dir+",,N\n" {
 		t.Errorf("%s to %s, list %q", p.Way, p.Databases[0].To, dirList(p.Databases))
 	}
 	if told := strings.Join(p.Statements(), "\n"); strings.Contains(told, "JRED") || !strings.Contains(told, "j.JournalLog") {
 		t.Errorf("statements\n%s", told)
 	}
-	if _, err := PlanRestore(madeSet(), RestoreOptions{Databases: []string{name}, To: "/"}); !errors.Is(err, ErrNoRestore) {
+	if _, err := NewPlan(madeSet(), Options{Databases: []string{name}, To: "/"}); !errors.Is(err, ErrRefused) {
 		t.Errorf("to the root directory: %v", err)
 	}
 }

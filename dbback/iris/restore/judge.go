@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"fmt"
@@ -162,7 +162,7 @@ func afterLine(text, begin string) (after string, found bool) {
 // judgeApply says whether an incremental was applied to all databases: the value
 // that is returned and what is printed must agree. The texts are those of runs
 // that InterSystems staff published.
-func judgeApply(a *session.Answer, dbs []RestoredDatabase) error {
+func judgeApply(a *session.Answer, dbs []Database) error {
 	const what = "EXTSELCT^DBREST"
 	m, err := a.Need(what, "REST")
 	if err != nil {
@@ -206,7 +206,7 @@ func judgeApply(a *session.Answer, dbs []RestoredDatabase) error {
 
 // judgeJournals says whether the journals were applied. It returns what is worth
 // knowing and what is not as it should be, as sentences.
-func judgeJournals(a *session.Answer, p *RestorePlan) (notes, warnings []string, err error) {
+func judgeJournals(a *session.Answer, p *Plan) (notes, warnings []string, err error) {
 	const what = "Journal.Restore"
 	for _, step := range []string{"JNEW", "JSET", "JLAST", "JLOC", "JSEL", "JRED", "JCHK", "JRUN"} {
 		if t := a.Trap(step); t != nil {

@@ -1,4 +1,4 @@
-package iris
+package restore
 
 import (
 	"encoding/json"
@@ -24,19 +24,19 @@ type restoring struct {
 	info   *catalog.SetInfo
 	opts   RunOptions
 	login  func(*session.Options)
-	plan   *RestorePlan
+	plan   *Plan
 	next   string // of Confirm
 	steps  []string
 	logged []string
 }
 
 // run runs it, through an instance that knows of none before it.
-func (r *restoring) run() (*RestoreReport, error) {
+func (r *restoring) run() (*Report, error) {
 	r.t.Helper()
 	r.next, r.steps, r.logged = "", nil, nil
 	opts := r.opts
-	opts.Planned = func(p *RestorePlan) { r.plan = p }
-	opts.Confirm = func(_ *RestorePlan, next string) error { r.next = next; return nil }
+	opts.Planned = func(p *Plan) { r.plan = p }
+	opts.Confirm = func(_ *Plan, next string) error { r.next = next; return nil }
 	opts.Step = func(step, what string) {
 		if what == "" || what == "step."+step {
 			r.t.Errorf("the step %s is not explained", step)
@@ -44,7 +44,7 @@ func (r *restoring) run() (*RestoreReport, error) {
 		r.steps = append(r.steps, step)
 	}
 	opts.Log = func(format string, _ ...any) { r.logged = append(r.logged, format) }
-	return Restore(r.t.Context(), r.instance(), r.repo, r.info.SetName(), opts)
+	return Run(r.t.Context(), r.instance(), r.repo, r.info.SetName(), opts)
 }
 
 // instance returns the one with the sessions.
@@ -57,15 +57,11 @@ func (r *restoring) instance() *session.Instance {
 	if r.login != nil {
 		r.login(&to)
 	}
-	in, err := session.New(to)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return in
+	return connect(r.t, to)
 }
 
 // state reads what it keeps in its work directory.
-func (r *restoring) state() (s restoreState) {
+func (r *restoring) state() (s state) {
 	r.t.Helper()
 	b, err := os.ReadFile(filepath.Join(r.plan.Work, "state.json"))
 	if err != nil {
@@ -90,11 +86,11 @@ func (r *restoring) checkRestored(path string) {
 	}
 }
 
-func newRestoring(t *testing.T, opts RestoreOptions) *restoring {
+func newRestoring(t *testing.T, opts Options) *restoring {
 	t.Helper()
 	w, repo, info := backedUp(t)
 	w.OnPath()
-	r := &restoring{t: t, w: w, repo: repo, info: info, opts: RunOptions{RestoreOptions: opts}}
+	r := &restoring{t: t, w: w, repo: repo, info: info, opts: RunOptions{Options: opts}}
 	if opts.Everything {
 		r.opts.Target = "IRIS"
 		w.Write("status", "down, last used Sun Nov 22 03:00:00 2026")
@@ -124,21 +120,21 @@ func failures(r *restoring) map[string]func() func() {
 		return end
 	}
 	return map[string]func() func(){
-		restPrepare: func() func() { // a file is where a directory must be
+		stepPrepare: func() func() { // a file is where a directory must be
 			path := filepath.Join(r.plan.Work, "journals")
 			if err := errors.Join(os.MkdirAll(r.plan.Work, 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
 				r.t.Fatal(err)
 			}
 			return func() { os.Remove(path) }
 		},
-		restDismount:  say("DM", "@@DM|0|0"),
-		restCopy:      inUse,
-		restMount:     say("MT", "@@MT|0|0"),
-		restApply:     say("REST", "half of it\n@@REST|-3"),
-		restJournals:  say("JRUN", "@@JRUN|0|ERROR: a journal file"),
-		restIntegrity: say("INT", "@@INT|0|0|ERROR: a block\n@@INT|1|0|ERROR: a block"),
-		restRelease:   say("DM", "@@DM|0|0\n@@DM|1|0"),
-		restStart: func() func() {
+		stepDismount:  say("DM", "@@DM|0|0"),
+		stepCopy:      inUse,
+		stepMount:     say("MT", "@@MT|0|0"),
+		stepApply:     say("REST", "half of it\n@@REST|-3"),
+		stepJournals:  say("JRUN", "@@JRUN|0|ERROR: a journal file"),
+		stepIntegrity: say("INT", "@@INT|0|0|ERROR: a block\n@@INT|1|0|ERROR: a block"),
+		stepRelease:   say("DM", "@@DM|0|0\n@@DM|1|0"),
+		stepStart: func() func() {
 			r.w.Write("status", "down, by hand")
 			return func() { // an operator did it
 				r.w.Write("status", "running, since then")
@@ -146,9 +142,9 @@ func failures(r *restoring) map[string]func() func() {
 				r.w.Write("mgr/user/iris.lck", "lock")
 			}
 		},
-		restValidate: bad(1),
-		restNormal:   bad(2),
-		restWIJ: func() func() {
+		stepValidate: bad(1),
+		stepNormal:   bad(2),
+		stepWIJ: func() func() {
 			r.w.Write("mgr/startup.last", "wijlast="+r.w.At("iris.cpf")+"/\n")
 			return func() { r.w.Write("mgr/startup.last", "wijlast=\n") }
 		},
@@ -157,37 +153,37 @@ func failures(r *restoring) map[string]func() func() {
 
 // A restore that failed in a step goes on, repeated, with the step that the plan
 // says, and with no other; and says in which state the databases are.
-func TestRestore_GoesOn(t *testing.T) {
-	databases := RestoreOptions{Databases: []string{"USER"}}
-	everything := RestoreOptions{Everything: true}
+func TestRun_GoesOn(t *testing.T) {
+	databases := Options{Databases: []string{"USER"}}
+	everything := Options{Everything: true}
 	const journals = "JNEW JSET JLAST JROLL JLOC JSEL JCHK JRUN"
 	const elsewhere = "JNEW JSET JROLL JLOC JSEL JCHK JRUN" // with a last file
 	const checks = "INT DISP"
 	const checks2 = "INT DISP INT DISP"
 	tests := []struct {
 		step   string
-		opts   RestoreOptions
+		opts   Options
 		first  string // what the first run tells before it fails
 		second string // and the second one
 	}{
-		{restPrepare, databases, "", "DM MT REST " + journals + " " + checks},
-		{restDismount, databases, "DM", "DM MT REST " + journals + " " + checks},
-		{restCopy, databases, "DM", "DM MT REST " + journals + " " + checks},
-		{restMount, databases, "DM MT", "DM MT REST " + journals + " " + checks},
-		{restApply, databases, "DM MT REST", "DM MT REST " + journals + " " + checks},
-		{restJournals, databases, "DM MT REST " + journals, "MT " + journals + " " + checks},
-		{restIntegrity, databases, "DM MT REST " + journals + " " + checks, "MT " + checks},
+		{stepPrepare, databases, "", "DM MT REST " + journals + " " + checks},
+		{stepDismount, databases, "DM", "DM MT REST " + journals + " " + checks},
+		{stepCopy, databases, "DM", "DM MT REST " + journals + " " + checks},
+		{stepMount, databases, "DM MT", "DM MT REST " + journals + " " + checks},
+		{stepApply, databases, "DM MT REST", "DM MT REST " + journals + " " + checks},
+		{stepJournals, databases, "DM MT REST " + journals, "MT " + journals + " " + checks},
+		{stepIntegrity, databases, "DM MT REST " + journals + " " + checks, "MT " + checks},
 
-		{restWIJ, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
-		{restPrepare, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
-		{restCopy, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
-		{restApply, everything, "REST", "DM REST " + elsewhere + " " + checks2 + " DM start stop start"},
-		{restJournals, everything, "REST " + elsewhere, "MT " + elsewhere + " " + checks2 + " DM start stop start"},
-		{restIntegrity, everything, "REST " + elsewhere + " " + checks2, "MT " + checks2 + " DM start stop start"},
-		{restRelease, everything, "REST " + elsewhere + " " + checks2 + " DM", "DM start stop start"},
-		{restStart, everything, "REST " + elsewhere + " " + checks2 + " DM start", "stop start"},
-		{restValidate, everything, "REST " + elsewhere + " " + checks2 + " DM start", "stop start"},
-		{restNormal, everything, "REST " + elsewhere + " " + checks2 + " DM start stop start", "stop start"},
+		{stepWIJ, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
+		{stepPrepare, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
+		{stepCopy, everything, "", "REST " + elsewhere + " " + checks2 + " DM start stop start"},
+		{stepApply, everything, "REST", "DM REST " + elsewhere + " " + checks2 + " DM start stop start"},
+		{stepJournals, everything, "REST " + elsewhere, "MT " + elsewhere + " " + checks2 + " DM start stop start"},
+		{stepIntegrity, everything, "REST " + elsewhere + " " + checks2, "MT " + checks2 + " DM start stop start"},
+		{stepRelease, everything, "REST " + elsewhere + " " + checks2 + " DM", "DM start stop start"},
+		{stepStart, everything, "REST " + elsewhere + " " + checks2 + " DM start", "stop start"},
+		{stepValidate, everything, "REST " + elsewhere + " " + checks2 + " DM start", "stop start"},
+		{stepNormal, everything, "REST " + elsewhere + " " + checks2 + " DM start stop start", "stop start"},
 	}
 	for _, tt := range tests {
 		name := tt.step
@@ -211,11 +207,11 @@ func TestRestore_GoesOn(t *testing.T) {
 			undo := failures(r)[tt.step]()
 			began := time.Now()
 			report, err := r.run()
-			failed, ok := errors.AsType[*RestoreError](err)
+			failed, ok := errors.AsType[*StepError](err)
 			if !ok {
 				t.Fatalf("error %v", err)
 			}
-			at := slices.IndexFunc(r.plan.steps, func(s restoreStep) bool { return s.name == tt.step })
+			at := slices.IndexFunc(r.plan.steps, func(s planStep) bool { return s.name == tt.step })
 			step := r.plan.steps[at]
 			if failed.Step != tt.step || failed.Again != step.again || failed.State != english("state."+tt.step) || failed.Work != r.plan.Work || failed.Set != r.info.SetName().String() {
 				t.Errorf("error %+v", failed)
@@ -227,7 +223,7 @@ func TestRestore_GoesOn(t *testing.T) {
 				t.Errorf("report of the first run: %+v", report)
 			}
 			s := r.state()
-			if s.Step != tt.step || s.Next != step.again || s.Applied != (tt.step == restApply || at > slices.IndexFunc(r.plan.steps, func(s restoreStep) bool { return s.name == restApply })) || s.Time.Before(began.Add(-time.Second)) {
+			if s.Step != tt.step || s.Next != step.again || s.Applied != (tt.step == stepApply || at > slices.IndexFunc(r.plan.steps, func(s planStep) bool { return s.name == stepApply })) || s.Time.Before(began.Add(-time.Second)) {
 				t.Errorf("state %+v", s)
 			}
 			if got := strings.Join(s.Done, " "); got != strings.Join(r.steps[:at], " ") {
@@ -249,7 +245,7 @@ func TestRestore_GoesOn(t *testing.T) {
 			if told := r.w.Told(); told != tt.second {
 				t.Errorf("the second run tells\n%s\nwant\n%s", told, tt.second)
 			}
-			if r.next != step.again || r.steps[0] != restLook || r.steps[1] != step.again {
+			if r.next != step.again || r.steps[0] != stepLook || r.steps[1] != step.again {
 				t.Errorf("it asks to go on with %s, and takes %q", r.next, r.steps)
 			}
 			if !slices.ContainsFunc(r.logged, func(s string) bool { return strings.HasPrefix(s, "a run before this one ended") }) {
@@ -264,12 +260,12 @@ func TestRestore_GoesOn(t *testing.T) {
 }
 
 // A failed look says in which state the run before left the databases.
-func TestRestore_LookFails(t *testing.T) {
-	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}})
+func TestRun_LookFails(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}})
 	r.w.Say["ST"], r.w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1"
 	_, err := r.run()
-	failed, ok := errors.AsType[*RestoreError](err)
-	if !ok || failed.Step != restLook || failed.State != english("state.look") || failed.Work != "" || !errors.Is(err, ErrNoRestore) || r.next != "" {
+	failed, ok := errors.AsType[*StepError](err)
+	if !ok || failed.Step != stepLook || failed.State != english("state.look") || failed.Work != "" || !errors.Is(err, ErrRefused) || r.next != "" {
 		t.Errorf("a look that fails: %+v, asked for %q", failed, r.next)
 	}
 	delete(r.w.Say, "ST")
@@ -279,18 +275,18 @@ func TestRestore_LookFails(t *testing.T) {
 	}
 	r.w.Say["ST"] = "@@ST|0|1|0|1|0|8192"
 	_, err = r.run()
-	failed, ok = errors.AsType[*RestoreError](err)
-	if !ok || failed.Step != restLook || failed.State != english("state.apply") {
+	failed, ok = errors.AsType[*StepError](err)
+	if !ok || failed.Step != stepLook || failed.State != english("state.apply") {
 		t.Errorf("a look that fails after a run: %+v", failed)
 	}
-	if s := r.state(); s.Step != restApply || s.Next != restDismount {
+	if s := r.state(); s.Step != stepApply || s.Next != stepDismount {
 		t.Errorf("it changed the state: %+v", s)
 	}
 }
 
 // What begins again from the start: another restore in the same work directory, one
 // with Anew, and one whose state cannot be read.
-func TestRestore_BeginsAgain(t *testing.T) {
+func TestRun_BeginsAgain(t *testing.T) {
 	all := "DM MT REST JNEW JSET JLAST JROLL JLOC JSEL JCHK JRUN INT DISP"
 	noJournals := "DM MT REST INT DISP"
 	for _, tt := range []struct {
@@ -306,13 +302,13 @@ func TestRestore_BeginsAgain(t *testing.T) {
 		{"a state of another form", func(r *restoring) { r.spoil(func([]byte) []byte { return []byte(`[1]`) }) }, all},
 		{"an unknown step", func(r *restoring) {
 			r.spoil(func(b []byte) []byte {
-				return []byte(strings.ReplaceAll(string(b), `"`+restIntegrity+`"`, `"other"`))
+				return []byte(strings.ReplaceAll(string(b), `"`+stepIntegrity+`"`, `"other"`))
 			})
 		}, all},
 		{"no state", func(r *restoring) { os.Remove(filepath.Join(r.plan.Work, "state.json")) }, all},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}})
+			r := newRestoring(t, Options{Databases: []string{"USER"}})
 			r.w.Say["INT"] = "@@INT|0|0|ERROR"
 			if report, err := r.run(); err == nil || len(report.Damage) != 1 || report.Damage[0].Status != "ERROR" {
 				t.Fatalf("%v, %+v", err, report)
@@ -337,7 +333,7 @@ func TestRestore_BeginsAgain(t *testing.T) {
 
 // One of everything that begins anew has the second instance let go of what a run
 // before it had it mount.
-func TestRestore_AnewDismounts(t *testing.T) {
+func TestRun_AnewDismounts(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(r *restoring)
@@ -347,8 +343,8 @@ func TestRestore_AnewDismounts(t *testing.T) {
 		{"a torn state", func(r *restoring) { r.spoil(func(b []byte) []byte { return b[:len(b)/2] }) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRestoring(t, RestoreOptions{Everything: true})
-			undo := failures(r)[restApply]()
+			r := newRestoring(t, Options{Everything: true})
+			undo := failures(r)[stepApply]()
 			if _, err := r.run(); err == nil {
 				t.Fatal("it does not fail")
 			}
@@ -385,16 +381,16 @@ func FuzzLoadState(f *testing.F) {
 	f.Add([]byte(`{"key":"other"}`))
 	f.Add([]byte(`null`))
 	dir := f.TempDir()
-	p, err := PlanRestore(madeSet(), RestoreOptions{Databases: []string{"USER"}, WorkDir: dir})
+	p, err := NewPlan(madeSet(), Options{Databases: []string{"USER"}, WorkDir: dir})
 	if err != nil {
 		f.Fatal(err)
 	}
 	if err := os.MkdirAll(p.Work, 0o700); err != nil {
 		f.Fatal(err)
 	}
-	key := (&restoration{plan: p, opts: RunOptions{RestoreOptions: p.opts}}).key()
+	key := (&restoration{plan: p, opts: RunOptions{Options: p.opts}}).key()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r := &restoration{plan: p, opts: RunOptions{RestoreOptions: p.opts, Log: func(string, ...any) {}}, report: &RestoreReport{}}
+		r := &restoration{plan: p, opts: RunOptions{Options: p.opts, Log: func(string, ...any) {}}, report: &Report{}}
 		b = []byte(strings.ReplaceAll(string(b), "KEY", key))
 		if err := os.WriteFile(r.stateFile(), b, 0o600); err != nil {
 			t.Fatal(err)
@@ -419,11 +415,11 @@ func FuzzLoadState(f *testing.F) {
 }
 
 // Somebody who does not agree ends it before anything is changed.
-func TestRestore_NotConfirmed(t *testing.T) {
-	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}})
+func TestRun_NotConfirmed(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}})
 	no := errors.New("no")
-	_, err := Restore(t.Context(), r.instance(), r.repo, r.info.SetName(), RunOptions{
-		RestoreOptions: r.opts.RestoreOptions, Confirm: func(*RestorePlan, string) error { return no },
+	_, err := Run(t.Context(), r.instance(), r.repo, r.info.SetName(), RunOptions{
+		Options: r.opts.Options, Confirm: func(*Plan, string) error { return no },
 	})
 	if !errors.Is(err, no) || r.w.Told() != "" {
 		t.Errorf("error %v", err)
@@ -435,23 +431,23 @@ func TestRestore_NotConfirmed(t *testing.T) {
 
 // The state that was left by a set of another instance, or another host, is refused
 // before anything is told.
-func TestRestore_Refused(t *testing.T) {
+func TestRun_Refused(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		opts   RestoreOptions
+		opts   Options
 		change func(w *played.Instance)
 		want   string
 	}{
-		{"another instance", RestoreOptions{Databases: []string{"USER"}}, func(w *played.Instance) { w.Write("other/x", ""); w.Manager = w.At("other/") }, "to restore it here say where its databases go, with --to or --redirect"},
-		{"an instance that is up", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Write("status", "running, since now") }, "IRIS is running, since now: it must be down, and must not be started before its databases are restored"},
-		{"an instance that is starting", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Write("status", "sign-on inhibited: starting") }, "IRIS is sign-on inhibited: starting: it must be down"},
-		{"an instance that is not known", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Qlist = "" }, "qlist does not know an instance IRIS"},
-		{"another instance than the set's", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Qlist = "IRIS^/other/^2022.1^down, last used now^iris.cpf\n" }, "IRIS is in /other/, and the set "},
-		{"the instance itself as the second one", RestoreOptions{Everything: true}, func(w *played.Instance) { w.Manager = w.At("mgr/") }, "it is no second instance"},
-		{"its own manager directory", RestoreOptions{Redirect: map[string]string{"IRISSYS": "OTHER"}}, func(w *played.Instance) { w.Write("other/x", ""); w.Manager = w.At("other/") }, "another system's IRISSYS must never be put there"},
-		{"mirrored on the primary", RestoreOptions{Databases: []string{"USER"}}, func(w *played.Instance) { w.Say["ST"], w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1" }, "is an active mirrored database and this is the primary"},
-		{"not in %SYS", RestoreOptions{Databases: []string{"USER"}}, func(w *played.Instance) { w.Namespace = "USER" }, `the session is in the namespace "USER"`},
-		{"no manager directory", RestoreOptions{Databases: []string{"USER"}}, func(w *played.Instance) { w.Say["MGR"] = "@@MGR|relative" }, `the manager directory "relative" is not the path of a directory`},
+		{"another instance", Options{Databases: []string{"USER"}}, func(w *played.Instance) { w.Write("other/x", ""); w.Manager = w.At("other/") }, "to restore it here say where its databases go, with --to or --redirect"},
+		{"an instance that is up", Options{Everything: true}, func(w *played.Instance) { w.Write("status", "running, since now") }, "IRIS is running, since now: it must be down, and must not be started before its databases are restored"},
+		{"an instance that is starting", Options{Everything: true}, func(w *played.Instance) { w.Write("status", "sign-on inhibited: starting") }, "IRIS is sign-on inhibited: starting: it must be down"},
+		{"an instance that is not known", Options{Everything: true}, func(w *played.Instance) { w.Qlist = "" }, "qlist does not know an instance IRIS"},
+		{"another instance than the set's", Options{Everything: true}, func(w *played.Instance) { w.Qlist = "IRIS^/other/^2022.1^down, last used now^iris.cpf\n" }, "IRIS is in /other/, and the set "},
+		{"the instance itself as the second one", Options{Everything: true}, func(w *played.Instance) { w.Manager = w.At("mgr/") }, "it is no second instance"},
+		{"its own manager directory", Options{Redirect: map[string]string{"IRISSYS": "OTHER"}}, func(w *played.Instance) { w.Write("other/x", ""); w.Manager = w.At("other/") }, "another system's IRISSYS must never be put there"},
+		{"mirrored on the primary", Options{Databases: []string{"USER"}}, func(w *played.Instance) { w.Say["ST"], w.Say["MIR"] = "@@ST|0|1|0|1|0|8192", "@@MIR|1|1" }, "is an active mirrored database and this is the primary"},
+		{"not in %SYS", Options{Databases: []string{"USER"}}, func(w *played.Instance) { w.Namespace = "USER" }, `the session is in the namespace "USER"`},
+		{"no manager directory", Options{Databases: []string{"USER"}}, func(w *played.Instance) { w.Say["MGR"] = "@@MGR|relative" }, `the manager directory "relative" is not the path of a directory`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRestoring(t, tt.opts)
@@ -472,13 +468,13 @@ func TestRestore_Refused(t *testing.T) {
 
 // A WIJ is moved aside, to where startup.last says that it was; one that was moved
 // before stays.
-func TestRestore_WIJ(t *testing.T) {
+func TestRun_WIJ(t *testing.T) {
 	for _, tt := range []struct{ name, last, at string }{
 		{"by default", "wijlast=\n", "mgr"},
 		{"elsewhere", "wijlast=DIR/wij/\n", "wij"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRestoring(t, RestoreOptions{Everything: true})
+			r := newRestoring(t, Options{Everything: true})
 			os.Remove(r.w.At("mgr/IRIS.WIJ"))
 			r.w.Write("mgr/startup.last", strings.ReplaceAll(tt.last, "DIR", r.w.Dir))
 			r.w.Write(tt.at+"/IRIS.WIJ", "new")
@@ -499,7 +495,7 @@ func TestRestore_WIJ(t *testing.T) {
 			}
 		})
 	}
-	r := newRestoring(t, RestoreOptions{Everything: true})
+	r := newRestoring(t, Options{Everything: true})
 	os.Remove(r.w.At("mgr/IRIS.WIJ"))
 	report, err := r.run()
 	if err != nil || !slices.Contains(report.Notes, "there is no write image journal in "+r.w.At("mgr")+"/") {
@@ -508,8 +504,8 @@ func TestRestore_WIJ(t *testing.T) {
 }
 
 // A start that needs an operator says so, and how it goes on.
-func TestRestore_ByHand(t *testing.T) {
-	r := newRestoring(t, RestoreOptions{Everything: true})
+func TestRun_ByHand(t *testing.T) {
+	r := newRestoring(t, Options{Everything: true})
 	r.w.Login = "operator secret"
 	r.login = func(o *session.Options) { o.User, o.Password = "operator", []byte("secret") }
 	r.w.Write("status", "down, by hand")
@@ -526,7 +522,7 @@ func TestRestore_ByHand(t *testing.T) {
 		t.Errorf("transcript, %v:\n%s", err, text)
 	}
 	// Who finished it is not known: the sessions are those of the user that was given.
-	failures(r)[restStart]()()
+	failures(r)[stepStart]()()
 	if report, err := r.run(); err != nil || !report.Clean {
 		t.Errorf("after it was started by hand: %v", err)
 	}
@@ -534,8 +530,8 @@ func TestRestore_ByHand(t *testing.T) {
 
 // One that is up half knows the user of its start only: who finishes it is told
 // where that is, and it is in nothing that is kept.
-func TestRestore_HalfUp(t *testing.T) {
-	r := newRestoring(t, RestoreOptions{Everything: true})
+func TestRun_HalfUp(t *testing.T) {
+	r := newRestoring(t, Options{Everything: true})
 	r.w.Write("status", "down, half")
 	for range 2 { // again, before it was finished
 		_, err := r.run()
@@ -559,7 +555,7 @@ func TestRestore_HalfUp(t *testing.T) {
 
 func TestDrill(t *testing.T) {
 	to := filepath.Join(t.TempDir(), "drill")
-	r := newRestoring(t, RestoreOptions{Databases: []string{"USER"}, To: to, Drill: true})
+	r := newRestoring(t, Options{Databases: []string{"USER"}, To: to, Drill: true})
 	r.opts.Anew = true
 	path := filepath.Join(to, r.w.At("mgr/user/IRIS.DAT"))
 	left := func() (out []string) {
@@ -597,10 +593,10 @@ func TestDrill(t *testing.T) {
 	}
 
 	// A step fails: it cleans up too.
-	undo := failures(r)[restApply]()
+	undo := failures(r)[stepApply]()
 	_, err = r.run()
-	failed, ok := errors.AsType[*RestoreError](err)
-	if !ok || failed.Step != restApply || failed.State != english("drilled") || failed.Again != "" || failed.Work != "" {
+	failed, ok := errors.AsType[*StepError](err)
+	if !ok || failed.Step != stepApply || failed.State != english("drilled") || failed.Again != "" || failed.Work != "" {
 		t.Errorf("a step that fails: %+v", err)
 	}
 	if _, err := os.Stat(r.plan.Work); left() != nil || !errors.Is(err, fs.ErrNotExist) {
@@ -616,7 +612,7 @@ func TestDrill(t *testing.T) {
 	if err := os.WriteFile(path+".datfs-partial", []byte(path+" is being restored from "), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&dropAct{r.plan}).run(t.Context(), &restoration{plan: r.plan, report: &RestoreReport{}}); err != nil || left() != nil {
+	if err := (&dropAct{r.plan}).run(t.Context(), &restoration{plan: r.plan, report: &Report{}}); err != nil || left() != nil {
 		t.Errorf("after a copy that was cut off: %v, left are %q", err, left())
 	}
 
@@ -645,7 +641,7 @@ func TestDrill(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.w.Told()
-	if _, err = r.run(); !errors.Is(err, ErrNoRestore) || !strings.Contains(err.Error(), path+" exists, and a drill would overwrite and remove it") || r.w.Told() != "" {
+	if _, err = r.run(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), path+" exists, and a drill would overwrite and remove it") || r.w.Told() != "" {
 		t.Errorf("error %v", err)
 	}
 	if b, err := os.ReadFile(path); string(b) != "somebody's" {
@@ -655,16 +651,16 @@ func TestDrill(t *testing.T) {
 
 // What the look refuses of several databases, although one of them cannot be
 // looked at, and of names that the configuration has already.
-func TestRestore_LookRefuses(t *testing.T) {
+func TestRun_LookRefuses(t *testing.T) {
 	a := answering("@@MIR|1|1", "@@ERR|ST|<DISKHARD>|x|", "@@ST|1|1|0|1|0|8192")
 	dirs := []string{"/a/", "/b/"}
 	st := knownStates(a, dirs)
 	if st[0].known || !st[1].known || !st[1].mirrored {
 		t.Errorf("states %+v", st)
 	}
-	dbs := []RestoredDatabase{{Database: catalog.Database{Name: "A"}, To: "/a/"}, {Database: catalog.Database{Name: "B"}, To: "/b/"}}
+	dbs := []Database{{Database: catalog.Database{Name: "A"}, To: "/a/"}, {Database: catalog.Database{Name: "B"}, To: "/b/"}}
 	for text, want := range map[string]bool{"@@CFG|0|\n@@CFG|1|/b": true, "@@CFG|0|\n@@CFG|1|/elsewhere/": false} {
-		if err := judgeUndefined(answering(text), dbs); (err == nil) != want || err != nil && !errors.Is(err, ErrNoRestore) {
+		if err := judgeUndefined(answering(text), dbs); (err == nil) != want || err != nil && !errors.Is(err, ErrRefused) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
