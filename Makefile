@@ -28,7 +28,7 @@ fmt:    ; $(LINT) fmt ./...
 bench:  ; go test -timeout 60m -run '^$$' -bench . -benchmem ./bench
 demo:   ; @bash bench/demo.sh
 speed:  ; @bash bench/speed.sh
-golden: ; go test ./catalog/... ./dbback/iris -run Golden -update
+golden: ; go test ./catalog/... ./dbback/iris/restore -run Golden -update
 ci:     ; bash .ci/run
 
 # One after the other: go test fuzzes one target of one package at a time.

@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 )
 
 func drillCommand() *cli.Command {
@@ -58,7 +58,7 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
-	engine, err := openIris(c, c.String("instance"))
+	in, err := openIris(c, c.String("instance"))
 	if err != nil {
 		return err
 	}
@@ -67,13 +67,13 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 		return err
 	}
 	s := newScreen(c, "restore", inBytes)
-	report, err := engine.Restore(c.Context, repo, name, iris.RunOptions{
-		RestoreOptions: iris.RestoreOptions{
+	report, err := restore.Run(c.Context, in, repo, name, restore.RunOptions{
+		Options: restore.Options{
 			Databases: c.StringSlice("database"), To: to, Drill: !c.Bool("keep"), NoJournals: c.Bool("no-journals"),
 		},
 		Progress: s.progress,
 		Anew:     true,
-		Confirm: func(p *iris.RestorePlan, _ string) error {
+		Confirm: func(p *restore.Plan, _ string) error {
 			// One that removes what it restored refuses this by itself.
 			if there := p.Overwrites(""); c.Bool("keep") && len(there) > 0 {
 				return withHint(fmt.Errorf("drill %s: a drill asks nobody, and overwrites nothing: %s", name, there[0]), "name another directory with --to")
@@ -101,7 +101,7 @@ func drillDir(c *cli.Context, repo *catalog.Repository, name catalog.SetName) (s
 }
 
 // endDrill keeps the report in the set, and says how the drill ended.
-func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, report *iris.RestoreReport, err error) error {
+func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, report *restore.Report, err error) error {
 	if err == nil || len(report.Damage) > 0 {
 		info, ierr := infoOf(repo, name)
 		if ierr == nil {
@@ -112,7 +112,7 @@ func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, re
 		}
 		err = errors.Join(err, ierr)
 	}
-	if failed, ok := errors.AsType[*iris.RestoreError](err); ok && failed.Again == "" && len(report.Damage) == 0 {
+	if failed, ok := errors.AsType[*restore.StepError](err); ok && failed.Again == "" && len(report.Damage) == 0 {
 		// It has cleaned up: what was said is nowhere else.
 		note, nerr := repo.AddNote(name, "drill", "txt", report.Ended, []byte(report.Transcript))
 		if err = errors.Join(err, nerr); nerr == nil {
@@ -125,7 +125,7 @@ func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, re
 		printRestoreIris(c.App.Writer, report)
 		fmt.Fprintf(c.App.Writer, "%s is validated\n", name)
 	}
-	if damage, ok := errors.AsType[*iris.DamageError](err); ok {
+	if damage, ok := errors.AsType[*restore.DamageError](err); ok {
 		return withHint(err, fmt.Sprintf("the set is not to be relied on: take a new backup, and check the integrity of %d of the originals", len(damage.Findings)))
 	}
 	if err == nil && len(report.Warnings) > 0 {

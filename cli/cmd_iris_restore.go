@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 )
 
 func restoreIrisCommand() *cli.Command {
@@ -95,8 +95,8 @@ func irisRestoreConnect() []cli.Flag {
 }
 
 // restoreIrisOptions reads the flags of restoreIrisWhat.
-func restoreIrisOptions(c *cli.Context) (iris.RestoreOptions, error) {
-	opts := iris.RestoreOptions{
+func restoreIrisOptions(c *cli.Context) (restore.Options, error) {
+	opts := restore.Options{
 		Databases: c.StringSlice("database"), Redirect: make(map[string]string),
 		NoJournals: c.Bool("no-journals"), Define: c.Bool("define"),
 	}
@@ -142,33 +142,33 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 		return err
 	}
 	laterJournals(c, repo, name.Instance, &what)
-	session := c.String("instance")
+	with := c.String("instance")
 	switch {
 	case what.Everything && c.String("second-instance") == "":
 		return withHint(usageErrorf(c, "--second-instance NAME is missing: an instance cannot restore itself as a whole"),
 			"for some databases of a running instance give --database NAME; for other directories --to DIR")
 	case what.Everything:
-		session = c.String("second-instance")
+		with = c.String("second-instance")
 	case len(what.Databases) == 0 && what.To == "" && len(what.Redirect) == 0:
 		return usageErrorf(c, "say what to restore: --database NAME, --all, or --to DIR")
 	}
-	engine, err := openIris(c, session)
+	in, err := openIris(c, with)
 	if err != nil {
 		return err
 	}
 	s := newScreen(c, "restore", inBytes)
-	opts := iris.RunOptions{
-		RestoreOptions: what, Progress: s.progress, Anew: c.Bool("anew"), OtherHost: c.Bool("other-host"), LookOnly: c.Bool("dry-run"),
+	opts := restore.RunOptions{
+		Options: what, Progress: s.progress, Anew: c.Bool("anew"), OtherHost: c.Bool("other-host"), LookOnly: c.Bool("dry-run"),
 		Step: func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
 		Log:  func(format string, args ...any) { s.say("note: "+format, args...) },
 	}
-	var plan *iris.RestorePlan
-	opts.Planned = func(p *iris.RestorePlan) { plan = p }
-	opts.Confirm = func(p *iris.RestorePlan, next string) error {
+	var plan *restore.Plan
+	opts.Planned = func(p *restore.Plan) { plan = p }
+	opts.Confirm = func(p *restore.Plan, next string) error {
 		s.stop()
 		return confirmRestore(c, p, next)
 	}
-	report, err := engine.Restore(c.Context, repo, name, opts)
+	report, err := restore.Run(c.Context, in, repo, name, opts)
 	s.stop()
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)
@@ -186,7 +186,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 }
 
 // endRestoreIris says how a restore ended.
-func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreReport, err error) error {
+func endRestoreIris(c *cli.Context, name catalog.SetName, report *restore.Report, err error) error {
 	if c.Bool("json") && len(report.Steps) > 0 { // also of one that failed: how far it came
 		err = errors.Join(err, writeJSON(c.App.Writer, report))
 	}
@@ -195,7 +195,7 @@ func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreRe
 	}
 	if !c.Bool("json") {
 		printRestoreIris(c.App.Writer, report)
-		if report.Way != iris.WayElsewhere {
+		if report.Way != restore.WayElsewhere {
 			fmt.Fprintln(c.App.Writer, "next: take a backup soon; incremental backups by other means build on databases that are no more")
 		}
 	}
@@ -207,7 +207,7 @@ func endRestoreIris(c *cli.Context, name catalog.SetName, report *iris.RestoreRe
 
 // restoreHints says in which state a restore that failed left the databases, and
 // how to go on.
-func restoreHints(e *iris.RestoreError) []string {
+func restoreHints(e *restore.StepError) []string {
 	lines := []string{e.State}
 	switch {
 	case e.Again == "":
@@ -224,7 +224,7 @@ func restoreHints(e *iris.RestoreError) []string {
 var errNotConfirmed = errors.New("not confirmed: nothing was changed")
 
 // confirmRestore says what is going to be overwritten, and asks.
-func confirmRestore(c *cli.Context, p *iris.RestorePlan, next string) error {
+func confirmRestore(c *cli.Context, p *restore.Plan, next string) error {
 	w := c.App.ErrWriter
 	fmt.Fprintf(w, "%s is going to be restored:\n", p.Set.SetName())
 	for _, db := range p.Databases {
@@ -233,7 +233,7 @@ func confirmRestore(c *cli.Context, p *iris.RestorePlan, next string) error {
 	for _, line := range p.Overwrites(next) {
 		fmt.Fprintf(w, "%s\n", printable(line))
 	}
-	if text := p.UntilText(iris.English); text != "" {
+	if text := p.UntilText(restore.English); text != "" {
 		fmt.Fprintln(w, text)
 	}
 	if c.Bool("yes") {
@@ -252,15 +252,15 @@ func confirmRestore(c *cli.Context, p *iris.RestorePlan, next string) error {
 }
 
 // printRestorePlan prints what a restore would do.
-func printRestorePlan(c *cli.Context, p *iris.RestorePlan) error {
+func printRestorePlan(c *cli.Context, p *restore.Plan) error {
 	for _, line := range p.Overwrites("") {
 		fmt.Fprintf(c.App.ErrWriter, "%s\n", printable(line))
 	}
-	_, err := io.WriteString(c.App.Writer, p.RunBook(iris.English))
+	_, err := io.WriteString(c.App.Writer, p.RunBook(restore.English))
 	return err
 }
 
-func printRestoreIris(w io.Writer, r *iris.RestoreReport) {
+func printRestoreIris(w io.Writer, r *restore.Report) {
 	t := newTable(w, column{title: "STEP"}, column{title: "BEGAN"}, column{"TOOK", true})
 	for _, s := range r.Steps {
 		t.AppendRow(row(s.Step, localTime(s.Began), took(s.Ended.Sub(s.Began).Round(time.Millisecond)).String()))

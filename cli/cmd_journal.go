@@ -11,7 +11,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 )
 
 func journalCommand() *cli.Command {
@@ -135,7 +135,7 @@ func journalArchive(c *cli.Context, repo *catalog.Repository, source dbback.Jour
 // laterJournals gives a restore the archived journal files of the instance, with
 // which it can go on past its set, and the names of those that are missing between
 // them. Those that cannot be read are told of: the restore ends before them.
-func laterJournals(c *cli.Context, repo *catalog.Repository, instance string, opts *iris.RestoreOptions) {
+func laterJournals(c *cli.Context, repo *catalog.Repository, instance string, opts *restore.Options) {
 	var err error
 	if opts.Later, err = dbback.ArchivedJournals(repo, instance); err != nil {
 		fmt.Fprintf(c.App.ErrWriter, "warning: %s\n", printable(err.Error()))

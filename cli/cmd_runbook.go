@@ -10,7 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"datfs/catalog"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 )
 
 func runbookCommand() *cli.Command {
@@ -97,7 +97,7 @@ func planBook(c *cli.Context, repo *catalog.Repository, info *catalog.SetInfo) e
 		opts.Instance = c.String("second-instance")
 	}
 	laterJournals(c, repo, info.Instance, &opts)
-	plan, err := iris.PlanRestore(info, opts)
+	plan, err := restore.NewPlan(info, opts)
 	if err != nil {
 		return fmt.Errorf("runbook of set %v: %w", info.SetName(), err)
 	}

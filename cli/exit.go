@@ -10,7 +10,8 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
+	"datfs/dbback/iris/session"
 )
 
 // Exit codes. They are an interface: scripts depend on them, so they are never
@@ -74,7 +75,7 @@ func isWarning(err error) bool {
 
 // isLocked matches what the end of another datfs is going to set right.
 func isLocked(err error) bool {
-	return errors.Is(err, catalog.ErrLocked) || errors.Is(err, iris.ErrBusy)
+	return errors.Is(err, catalog.ErrLocked) || errors.Is(err, session.ErrBusy)
 }
 
 func isUnfit(err error) bool {
@@ -82,7 +83,7 @@ func isUnfit(err error) bool {
 		return true
 	}
 	_, ok := errors.AsType[*unfitError](err)
-	return ok || errors.Is(err, iris.ErrNoRestore)
+	return ok || errors.Is(err, restore.ErrRefused)
 }
 
 // exitHelp is the end of the help.

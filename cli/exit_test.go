@@ -13,7 +13,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/session"
 )
 
 func TestExitCodeAndHint(t *testing.T) {
@@ -39,7 +39,7 @@ func TestExitCodeAndHint(t *testing.T) {
 		{"StepOnFullRepository", &dbback.StepError{Step: "copy", Err: &catalog.RepositoryError{Err: syscall.ENOSPC}}, 1, "repository's disk"},
 		{"NotRepository", fmt.Errorf("open: %w", catalog.ErrNotRepository), 10, "datfs init"},
 		{"Locked", fmt.Errorf("open: %w", catalog.ErrLocked), 11, "wait"},
-		{"LockedInstance", fmt.Errorf("begin: %w", iris.ErrBusy), 11, "wait"},
+		{"LockedInstance", fmt.Errorf("begin: %w", session.ErrBusy), 11, "wait"},
 		{"Interrupted", fmt.Errorf("backup: %w", context.Canceled), 130, ""},
 		{"InterruptedBackup", goOnHint(fmt.Errorf("backup: %w", context.Canceled)), 130, "run it again to go on"},
 		{"NewerFormat", fmt.Errorf("open: %w", catalog.ErrNewerFormat), 1, "newer datfs"},

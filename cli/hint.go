@@ -7,7 +7,8 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
+	"datfs/dbback/iris/session"
 )
 
 // hints is the one table from errors to what to do next: the first row that
@@ -43,10 +44,10 @@ func hintsFor(err error) []string {
 	if step, ok := errors.AsType[*dbback.StepError](err); ok {
 		lines = stepHints(step)
 	}
-	if failed, ok := errors.AsType[*iris.RestoreError](err); ok {
+	if failed, ok := errors.AsType[*restore.StepError](err); ok {
 		lines = append(lines, restoreHints(failed)...)
 	}
-	if s, ok := errors.AsType[*iris.SessionError](err); ok && s.Do != "" {
+	if s, ok := errors.AsType[*session.NoAnswerError](err); ok && s.Do != "" {
 		return append(lines, noPeriod(s.Do))
 	}
 	for _, row := range hints {

@@ -9,6 +9,8 @@ import (
 	"datfs/catalog"
 	"datfs/dbback"
 	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
+	"datfs/dbback/iris/session"
 )
 
 // irisProduct is InterSystems IRIS and Caché.
@@ -30,7 +32,7 @@ func irisProduct() product {
 		checkWith:    "^Integrity",
 		restore:      "restore iris %s --to DIR --instance NAME",
 		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
-			return []runbook{{iris.English, iris.SetBook(set, iris.English, dir)}, {iris.Japanese, iris.SetBook(set, iris.Japanese, dir)}}
+			return []runbook{{restore.English, restore.SetBook(set, restore.English, dir)}, {restore.Japanese, restore.SetBook(set, restore.Japanese, dir)}}
 		},
 	}
 }
@@ -40,7 +42,7 @@ func irisConnectFlags() []cli.Flag {
 		&cli.StringFlag{Name: "instance", Usage: "the instance's `NAME`, as \"iris list\" shows it"},
 		&cli.StringFlag{Name: "command", Usage: "`COMMAND` that opens a session in %SYS"},
 		&cli.StringFlag{Name: "user", Usage: "sign on as `USER`, where the operating system does not do it"},
-		pathFlag("password-file", "`FILE` with the password, or "+iris.PasswordEnv),
+		pathFlag("password-file", "`FILE` with the password, or "+session.PasswordEnv),
 		pathFlag("work-dir", "`DIR` for the instance's output; <manager>/Backup/datfs"),
 	}
 }
@@ -79,7 +81,7 @@ func markTimeout(c *cli.Context) time.Duration {
 // any other statement, if a limit is given for these.
 func abortTimeout(c *cli.Context) time.Duration {
 	if d := timeLimit(c, "step-timeout"); c.IsSet("step-timeout") && d > 0 {
-		return min(d, iris.DefaultAbortTimeout)
+		return min(d, session.DefaultAbortTimeout)
 	}
 	return 0
 }
@@ -88,38 +90,43 @@ func irisEngine(c *cli.Context) (dbback.Engine, string, error) {
 	if err := needFlag(c, "instance", "NAME"); err != nil {
 		return nil, "", err
 	}
-	e, err := openIris(c, c.String("instance"))
-	return e, c.String("instance"), err
+	in, err := openIris(c, c.String("instance"))
+	if err != nil {
+		return nil, "", err
+	}
+	e, err := iris.New(in, iris.Options{QuiesceTimeout: timeLimit(c, "quiesce-timeout"), MarkTimeout: markTimeout(c)})
+	if err != nil {
+		return nil, "", usageErrorf(c, "%w", err)
+	}
+	return e, in.Name(), nil
 }
 
-// openIris returns the engine of an instance, as the flags say how it is reached.
-func openIris(c *cli.Context, instance string) (*iris.Engine, error) {
+// openIris returns the instance of that name, as the flags say how it is reached.
+func openIris(c *cli.Context, name string) (*session.Instance, error) {
 	words, err := splitWords(c.String("command"))
 	if err != nil {
 		return nil, usageErrorf(c, "--command: %w", err)
 	}
-	password, err := iris.ReadPassword(c.Path("password-file"))
+	password, err := session.ReadPassword(c.Path("password-file"))
 	if err != nil {
 		return nil, usageErrorf(c, "--password-file: %w", err)
 	}
 	warnIfShared(c.App.ErrWriter, c.Path("password-file"))
-	e, err := iris.New(iris.Options{
-		Instance: instance, Command: words,
+	in, err := session.New(session.Options{
+		Instance: name, Command: words,
 		User: c.String("user"), Password: password,
 		WorkDir:          c.Path("work-dir"),
-		QuiesceTimeout:   timeLimit(c, "quiesce-timeout"),
-		BackupTimeout:    timeLimit(c, "backup-timeout"),
+		LongTimeout:      timeLimit(c, "backup-timeout"),
 		StatementTimeout: timeLimit(c, "step-timeout"),
-		MarkTimeout:      markTimeout(c),
 		AbortTimeout:     abortTimeout(c),
 	})
 	switch {
-	case errors.Is(err, iris.ErrNoCommand):
+	case errors.Is(err, session.ErrNoCommand):
 		return nil, withHint(err, "--command gives it, such as: --command 'docker exec -i CONTAINER iris session IRIS -U %SYS'")
 	case err != nil:
 		return nil, usageErrorf(c, "%w", err)
 	}
-	return e, nil
+	return in, nil
 }
 
 const irisCheckHelp = `check iris looks at an InterSystems IRIS or Caché instance as a backup does before

@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"datfs/catalog"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 )
 
 // integrityCheck is what a restore of an InterSystems database ends with.
@@ -17,7 +17,7 @@ const integrityCheck = "CheckList^Integrity"
 // for programs, and what was said; and whether the set is validated by it. A
 // restore that was gone on with has proved as much as one that came through at
 // once: nothing is skipped that was not done before.
-func keepReport(repo *catalog.Repository, set *catalog.SetInfo, kind string, report *iris.RestoreReport) error {
+func keepReport(repo *catalog.Repository, set *catalog.SetInfo, kind string, report *restore.Report) error {
 	text, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func storedLog(repo *catalog.Repository, sets []*catalog.SetInfo) []string {
 	at := 0
 	for _, s := range sets {
 		i := slices.IndexFunc(s.Files, func(f catalog.FileInfo) bool {
-			return f.Section == catalog.SectionJournals && f.Path == journalLogName
+			return f.Section == catalog.SectionJournals && f.Path == JournalLog
 		})
 		if i >= 0 && (newest == nil || !s.Files[i].ModTime.Before(newest.Files[at].ModTime)) {
 			newest, at = s, i

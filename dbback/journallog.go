@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// journalLogName is the file in which an instance lists its journal files.
-const journalLogName = "journal.log"
+// JournalLog is the file in which an instance lists its journal files.
+const JournalLog = "journal.log"
 
 // maxJournalLog bounds how much is read of a journal.log, and maxLogLine a line
 // of it, in bytes.

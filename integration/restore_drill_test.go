@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"datfs/catalog"
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 	"datfs/dbback/practice"
 	"datfs/dbback/practice/storage"
 )
@@ -110,7 +110,7 @@ func TestRestore_Drill(t *testing.T) {
 		}
 	}
 	kept := s.datfs(t, "show", set, "--note", strings.TrimSuffix(v.Report, "md")+"json")
-	var again iris.RestoreReport
+	var again restore.Report
 	if err := json.Unmarshal([]byte(kept.stdout), &again); err != nil || again.Bytes != rep.Bytes || again.Bytes == 0 || !again.Clean {
 		t.Errorf("the report in the set: %v, %+v\n%s", err, again, kept.stderr)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 	"datfs/dbback/practice"
 )
 
@@ -266,7 +266,7 @@ func (f *restoreFailure) check(t *testing.T, r result) {
 
 // goesOn runs the command of the row once more, which must go on where it says, end
 // well, and report of the whole.
-func (s *irisSite) goesOn(t *testing.T, f restoreFailure, args ...string) *iris.RestoreReport {
+func (s *irisSite) goesOn(t *testing.T, f restoreFailure, args ...string) *restore.Report {
 	t.Helper()
 	r := s.restore(t, 0, append(slices.Clone(args), "--yes", "--json")...)
 	if f.again != "" && !strings.Contains(r.stderr, "ended in the step "+f.step+" ") || f.again != "" && !strings.Contains(r.stderr, "going on with the step "+f.again+"\n") {
@@ -274,7 +274,7 @@ func (s *irisSite) goesOn(t *testing.T, f restoreFailure, args ...string) *iris.
 	}
 	rep := report(t, r)
 	for _, step := range []string{"look", "prepare", "copy", "apply", "journals", "integrity"} {
-		if !slices.ContainsFunc(rep.Steps, func(s iris.DoneStep) bool { return s.Step == step }) {
+		if !slices.ContainsFunc(rep.Steps, func(s restore.DoneStep) bool { return s.Step == step }) {
 			t.Errorf("the report has no step %s: %+v", step, rep.Steps)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"datfs/dbback/iris"
+	"datfs/dbback/iris/restore"
 	"datfs/dbback/practice"
 	"datfs/dbback/practice/storage"
 )
@@ -56,14 +56,14 @@ func (s *irisSite) restore(t *testing.T, code int, args ...string) result {
 }
 
 // restored restores a set, which must succeed, and returns its report.
-func (s *irisSite) restored(t *testing.T, args ...string) *iris.RestoreReport {
+func (s *irisSite) restored(t *testing.T, args ...string) *restore.Report {
 	t.Helper()
 	return report(t, s.restore(t, 0, append(slices.Clone(args), "--yes", "--json")...))
 }
 
-func report(t *testing.T, r result) *iris.RestoreReport {
+func report(t *testing.T, r result) *restore.Report {
 	t.Helper()
-	out := new(iris.RestoreReport)
+	out := new(restore.Report)
 	if err := json.Unmarshal([]byte(r.stdout), out); err != nil {
 		t.Fatalf("%v\n%s%s", err, r.stdout, r.stderr)
 	}

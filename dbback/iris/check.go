@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"datfs/catalog"
+	"datfs/dbback/iris/session"
 )
 
 // labelSlack is how many bytes a size may differ that the instance gives in MB.
@@ -17,10 +18,10 @@ func (e *Engine) Check(db catalog.Database, f catalog.FileInfo) []string {
 		return []string{"it does not begin with the label of an InterSystems database"}
 	}
 	var out []string
-	if dir := slashed(l.Directory); dir != db.Directory {
+	if dir := session.Slashed(l.Directory); dir != db.Directory {
 		out = append(out, fmt.Sprintf("its label says that it belongs to %q, the instance says %s", l.Directory, db.Directory))
 	}
-	if own := e.ownDirectory(db); own != "" && own != slashed(l.Directory) && own != db.Directory {
+	if own := e.ownDirectory(db); own != "" && own != session.Slashed(l.Directory) && own != db.Directory {
 		out = append(out, fmt.Sprintf("its label says that it belongs to %q, its SYS.Database says %s", l.Directory, own))
 	}
 	if db.BlockSize > 0 && l.BlockSize != db.BlockSize {

@@ -9,10 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 var _ dbback.JournalSource = (*Engine)(nil)
@@ -23,27 +23,21 @@ var _ dbback.JournalSource = (*Engine)(nil)
 func (e *Engine) ClosedJournals(ctx context.Context) (*dbback.ClosedJournals, error) {
 	a, err := e.askJournals(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask the instance %s for its journals: %w", e.opts.Instance, err)
+		return nil, fmt.Errorf("ask the instance %s for its journals: %w", e.instance.Name(), err)
 	}
-	mgr, err := a.need("ManagerDirectory", "MGR")
-	if err != nil {
+	if e.mgr, err = a.Manager(); err != nil {
 		return nil, err
 	}
-	dir := filepath.Clean(strings.TrimSpace(mgr.value))
-	if !filepath.IsAbs(dir) || hasControl(dir) {
-		return nil, fmt.Errorf("the instance %s says that %q is its manager directory", e.opts.Instance, mgr.value)
-	}
-	e.mgr = dir
-	if _, err := a.need("GetCurrentFileName", "JRN"); err != nil {
+	if _, err := a.Need("GetCurrentFileName", "JRN"); err != nil {
 		return nil, err
 	}
-	current, dirs := journalPlaces(a)
+	current, dirs := a.JournalPlaces()
 	name, ok := dbback.ParseJournalName(filepath.Base(current))
 	if !ok {
-		return nil, fmt.Errorf("the instance %s says that %q is its current journal file: which files are closed cannot be told (is journaling off?)", e.opts.Instance, current)
+		return nil, fmt.Errorf("the instance %s says that %q is its current journal file: which files are closed cannot be told (is journaling off?)", e.instance.Name(), current)
 	}
 	out := &dbback.ClosedJournals{Current: current, Logs: e.journalLogs()}
-	paths, unread := lookInto(dirs)
+	paths, unread := session.FilesIn(dirs)
 	for _, err := range unread {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("journal files that are there cannot be seen: %v", err))
 	}
@@ -54,7 +48,7 @@ func (e *Engine) ClosedJournals(ctx context.Context) (*dbback.ClosedJournals, er
 }
 
 // askJournals asks for the current journal file and for directories.
-func (e *Engine) askJournals(ctx context.Context) (*answer, error) {
+func (e *Engine) askJournals(ctx context.Context) (*session.Answer, error) {
 	e.heard = nil
 	l := &look{engine: e, survey: &dbback.Survey{}}
 	if !l.status(ctx) {
@@ -62,42 +56,20 @@ func (e *Engine) askJournals(ctx context.Context) (*answer, error) {
 			return nil, context.Cause(ctx)
 		}
 		f := l.survey.Findings[len(l.survey.Findings)-1]
-		return nil, &SessionError{What: e.control + " qlist", Why: f.Text, Do: f.Do}
+		return nil, &session.NoAnswerError{What: e.instance.ControlProgram() + " qlist", Why: f.Text, Do: f.Do}
 	}
-	a, err := e.terminal.run(ctx, e.statement("session", placesScript()))
-	if failed, ok := errors.AsType[*SessionError](err); ok {
-		failed.What = e.terminal.command[0]
+	a, err := e.instance.Run(ctx, e.instance.Statement("session", placesScript()))
+	if failed, ok := errors.AsType[*session.NoAnswerError](err); ok {
+		failed.What = e.instance.CommandLine()[0]
 	}
 	return a, err
-}
-
-// lookInto returns the paths of the files in the directories, each directory once.
-func lookInto(dirs []string) (paths []string, unread []error) {
-	for i, dir := range dirs {
-		if slices.Contains(dirs[:i], dir) {
-			continue
-		}
-		entries, err := os.ReadDir(dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // an alternate directory need not have been made
-		}
-		if err != nil {
-			unread = append(unread, err)
-		}
-		for _, entry := range entries {
-			if !entry.IsDir() {
-				paths = append(paths, filepath.Join(dir, entry.Name()))
-			}
-		}
-	}
-	return paths, unread
 }
 
 // loggedJournals returns the journal files that journal.log names and that are
 // there: journals may have been in other directories. A list that cannot be read
 // is told of when it is to be copied.
 func (e *Engine) loggedJournals() (paths []string) {
-	f, err := os.Open(filepath.Join(e.mgr, journalLogName))
+	f, err := os.Open(filepath.Join(e.mgr, dbback.JournalLog))
 	if err != nil {
 		return nil
 	}
@@ -182,7 +154,7 @@ func eachOnce(files []journalFile) []string {
 // journalLogs returns journal.log, by which journal tools find files, and those of
 // mirrors (InterSystems manual, Data Integrity Guide).
 func (e *Engine) journalLogs() []dbback.StoredFile {
-	files := []dbback.StoredFile{{Path: filepath.Join(e.mgr, journalLogName), Name: journalLogName, Section: catalog.SectionJournals, Needed: true}}
+	files := []dbback.StoredFile{{Path: filepath.Join(e.mgr, dbback.JournalLog), Name: dbback.JournalLog, Section: catalog.SectionJournals, Needed: true}}
 	logs, _ := filepath.Glob(filepath.Join(globEscape(e.mgr), "mirrorjrn-*.log"))
 	for _, path := range logs {
 		files = append(files, dbback.StoredFile{Path: path, Name: filepath.Base(path), Section: catalog.SectionJournals})

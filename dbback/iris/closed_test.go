@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"datfs/dbback"
+	"datfs/dbback/iris/internal/played"
 )
 
 func TestClosedOnes(t *testing.T) {
@@ -42,30 +43,30 @@ func TestClosedOnes(t *testing.T) {
 }
 
 // closed asks the played instance, and returns the paths without its directory.
-func (w *world) closed() (*dbback.ClosedJournals, string, error) {
-	w.t.Helper()
-	c, err := w.engine().ClosedJournals(w.t.Context())
+func closed(t *testing.T, w *played.Instance) (*dbback.ClosedJournals, string, error) {
+	t.Helper()
+	c, err := engine(t, w).ClosedJournals(t.Context())
 	if err != nil {
 		return nil, "", err
 	}
 	var paths []string
 	for _, f := range c.Files {
 		if f.Name != filepath.Base(f.Path) || (f.Suffix == "z") == strings.HasSuffix(f.Name, "z") {
-			w.t.Errorf("file %+v", f)
+			t.Errorf("file %+v", f)
 		}
-		paths = append(paths, strings.TrimPrefix(f.Path, w.dir+"/mgr/"))
+		paths = append(paths, strings.TrimPrefix(f.Path, w.Dir+"/mgr/"))
 	}
 	return c, strings.Join(paths, " "), nil
 }
 
 func TestClosedJournals(t *testing.T) {
-	w := newWorld(t)
-	c, got, err := w.closed()
+	w := played.New(t)
+	c, got, err := closed(t, w)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const usual = "journal/20261121.013z journal/20261121.014z journal/20261122.001z journal/20261122.002"
-	if got != usual || c.Current != w.at("mgr/journal/20261122.003") || len(c.Warnings) != 0 {
+	if got != usual || c.Current != w.At("mgr/journal/20261122.003") || len(c.Warnings) != 0 {
 		t.Errorf("%s, %s, %q", got, c.Current, c.Warnings)
 	}
 	var logs []string
@@ -78,25 +79,25 @@ func TestClosedJournals(t *testing.T) {
 
 	// Where journals were before is known from journal.log; a directory under
 	// another name is the same.
-	w.write("mgr/before/20261120.002z", "old")
-	w.write("mgr/journal.log", w.at("mgr/before/20261120.001")+"\n"+w.at("mgr/before/20261120.002")+"\n"+w.Journal+"\n")
-	if err := os.RemoveAll(w.at("mgr/alternate")); err != nil {
+	w.Write("mgr/before/20261120.002z", "old")
+	w.Write("mgr/journal.log", w.At("mgr/before/20261120.001")+"\n"+w.At("mgr/before/20261120.002")+"\n"+w.Journal+"\n")
+	if err := os.RemoveAll(w.At("mgr/alternate")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink("journal", w.at("mgr/alternate")); err != nil {
+	if err := os.Symlink("journal", w.At("mgr/alternate")); err != nil {
 		t.Fatal(err)
 	}
-	if _, got, err = w.closed(); got != "before/20261120.002z "+usual || err != nil {
+	if _, got, err = closed(t, w); got != "before/20261120.002z "+usual || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
 
 	// An alternate directory that does not exist has none.
-	w.Alternate = w.at("nowhere/")
-	if c, got, err = w.closed(); err != nil || got != "before/20261120.002z "+usual || len(c.Warnings) != 0 {
+	w.Alternate = w.At("nowhere/")
+	if c, got, err = closed(t, w); err != nil || got != "before/20261120.002z "+usual || len(c.Warnings) != 0 {
 		t.Errorf("%s, %v", got, err)
 	}
-	w.Alternate = w.at("iris.cpf/") // and one that cannot be looked into is told of
-	if c, _, err = w.closed(); err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "cannot be seen") {
+	w.Alternate = w.At("iris.cpf/") // and one that cannot be looked into is told of
+	if c, _, err = closed(t, w); err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "cannot be seen") {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
@@ -114,27 +115,27 @@ func TestClosedJournals_Statements(t *testing.T) {
 func TestClosedJournals_Errors(t *testing.T) {
 	tests := []struct {
 		name   string
-		change func(w *world)
+		change func(w *played.Instance)
 		says   string
 	}{
-		{"down", func(w *world) { w.Refuse, w.Exit = "IRIS is not running\n", 1 }, "the instance is down or has another name"},
-		{"another namespace", func(w *world) { w.Namespace = "USER" }, "not in %SYS"},
-		{"refused", func(w *world) { w.Say["JRN"] = "@@ERR|JRN|<PROTECT>|x|y" }, "<PROTECT>"},
-		{"no manager directory", func(w *world) { w.Say["MGR"] = "@@MGR|mgr" }, "manager directory"},
-		{"journaling is off", func(w *world) { w.Say["JRN"] = "@@JRN||" + w.at("mgr/journal/") + "|" }, "is journaling off?"},
-		{"an odd name", func(w *world) { w.Journal = w.at("mgr/journal/odd") }, "which files are closed cannot be told"},
-		{"no answer", func(w *world) { w.Die = "JRN" }, "ended before it had answered"},
+		{"down", func(w *played.Instance) { w.Refuse, w.Exit = "IRIS is not running\n", 1 }, "the instance is down or has another name"},
+		{"another namespace", func(w *played.Instance) { w.Namespace = "USER" }, "not in %SYS"},
+		{"refused", func(w *played.Instance) { w.Say["JRN"] = "@@ERR|JRN|<PROTECT>|x|y" }, "<PROTECT>"},
+		{"no manager directory", func(w *played.Instance) { w.Say["MGR"] = "@@MGR|mgr" }, "manager directory"},
+		{"journaling is off", func(w *played.Instance) { w.Say["JRN"] = "@@JRN||" + w.At("mgr/journal/") + "|" }, "is journaling off?"},
+		{"an odd name", func(w *played.Instance) { w.Journal = w.At("mgr/journal/odd") }, "which files are closed cannot be told"},
+		{"no answer", func(w *played.Instance) { w.Die = "JRN" }, "ended before it had answered"},
 	}
 	for _, tt := range tests {
-		w := newWorld(t)
+		w := played.New(t)
 		tt.change(w)
-		if _, _, err := w.closed(); err == nil || !strings.Contains(err.Error(), tt.says) {
+		if _, _, err := closed(t, w); err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := newWorld(t).engine().ClosedJournals(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := engine(t, played.New(t)).ClosedJournals(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -17,14 +17,7 @@
 //	journals     ^JRNSWTCH; the files from the oldest needed to the one with the
 //	             marker, journal.log, the configuration
 //
-// # How the instance is spoken to
-//
-// Each step is one process, "iris session INSTANCE -U %SYS" or "csession", with a
-// script of one-line commands on its standard input. What it answers are markers,
-// lines that begin with @@; prompts and greetings are noise. A marker that is
-// missing is an error, which quotes the end of what was said and says what that
-// probably means. The exit code decides nothing. All of it is kept in the set as
-// transcripts, without the password.
+// # When an incremental counts
 //
 // The incremental counts as taken only if four things agree: the return value,
 // the lines ***FINISHED BACKUP*** and Backup complete. of its log, the log's
@@ -32,19 +25,17 @@
 // And if the backup history shows that somebody else backed up the instance after
 // the mark, it does not count at all: a backup clears the record of changed blocks.
 //
-// A session that takes too long, or whose backup is cancelled, is ended gently: the
-// instance is asked to abort an incremental (AbortBackup), then the process gets
-// time, SIGTERM, and only then SIGKILL. An error tells if it came to that, since
-// switch 13 or a suspended write daemon can then be left behind.
+// How the instance is spoken to, and how a session is ended that takes too long, is
+// in the package session below this one; restores are in the package restore beside
+// it. All that is said is kept in the set as transcripts.
 //
 // # What it leaves and needs
 //
 // The instance writes lists, backup file and log into a directory of the run in
 // the work directory; the engine must be able to read them under the same paths,
 // and the database and journal files too: it runs as the instance's owner, or as
-// root, on the instance's host. End removes the directory. Locks in the work
-// directory and in the usual one keep a second datfs away from the instance; the
-// sessions hold them too, so that one which outlives its datfs does the same.
+// root, on the instance's host. End removes the directory. Locks keep a
+// second datfs away from the instance meanwhile.
 //
 // Not part of a set: the write image journal (WIJ), which must not be applied to
 // restored files; iris.lck; file streams, which no incremental covers (the
@@ -75,9 +66,7 @@
 //     preflight warns at 2, the default.
 //   - Whether the method is supported for databases of several volumes, and for
 //     those that are truncated or compacted during the copy.
-//   - What $zversion, status texts and refusals of a session look like in versions
-//     of which nothing was published; whether an abort has to be cleared with
-//     ClearAbortStatus. It is not.
+//   - Whether an abort has to be cleared with ClearAbortStatus. It is not.
 //   - That a last counter of a journal day is known, or a whole day's files are:
 //     only gaps within a day are found.
 //   - How the lines of journal.log look: see [dbback.ReadJournalLog]. Whether a
@@ -92,16 +81,15 @@
 // # Sources
 //
 // InterSystems manual, Data Integrity Guide: Concurrent External Backup; ^DBACK
-// entry points; BACKUP^DBACK; CLRINC^DBACK; ^DBSIZE; journaling. Using the
-// ObjectScript Shell. Using Multiple Instances (iris qlist). Configuration
-// Parameter File Reference. Class reference: Backup.General, SYS.Database,
+// entry points; BACKUP^DBACK; CLRINC^DBACK; ^DBSIZE; journaling.
+// Configuration Parameter File Reference. Class reference: Backup.General, SYS.Database,
 // Config.Databases. Logs published by InterSystems staff
 // (github.com/iijimam/IRISBackupAndRestore), and what public scripts read
 // (github.com/ontariosystems/isclib). Where a fact is from is said beside its use.
 //
 // # Files
 //
-//	options.go          how an instance is reached, and for how long
+//	options.go          what of a backup can be chosen
 //	engine.go           Engine: New, Begin, End
 //	preflight.go        the look at the instance and the session
 //	findings.go         the look at journals, list and databases
@@ -114,46 +102,10 @@
 //	check.go            a stored copy against what the instance says
 //	plan.go             what a run would do, and what a failure means
 //	scripts.go          the statements of a backup
-//	session.go          one session, its limits and its end
-//	answer.go           what a session said, and what is wrong with it
-//	output.go           bounded output, markers, the password taken out
 //	files.go            the files of a database
-//	workdir.go          work directory and lock
-//
-//	way.go              a restore: which databases to where, by which way; the plan
-//	journalplan.go      which journal files it applies
-//	restoresteps.go     the steps of the plan
-//	acts.go             what steps consist of
-//	everything.go       what only a restore of everything does
-//	restorelook.go      what is refused
-//	restorescripts.go   the statements
-//	restorejudge.go     what their answers mean
-//	restoration.go      a run of the plan
-//	restorestate.go     what it keeps, to be gone on with; its directories
-//	openby.go           who has a file open
-//	restorereport.go    the report
-//	runbook.go          the plan as a text for people
-//	runbooktext.go      its sentences, in two languages
 //
 //	parse_values.go     return values, sizes, the list
 //	parse_log.go        the log of a backup
 //	parse_inventory.go  the databases of the configuration
-//	parse_config.go     iris.cpf, parameters.isc, iris qlist, $zversion
-//
-// Of restores:
-//
-//	way.go              the plan: which databases, by which way, to where
-//	journalplan.go      which journal files a restore applies
-//	restoresteps.go     the steps of each way, and where a failed one begins again
-//	acts.go             what steps do: what a run-book shows and what is run
-//	everything.go       what only a restore of everything does
-//	restorescripts.go   the statements
-//	restorejudge.go     whether the answers mean success
-//	restorelook.go      whether a restore can be done
-//	openby.go           which processes have a file open
-//	restoration.go      one run of a restore
-//	restorestate.go     what it keeps, to be gone on with
-//	restorereport.go    what it did
-//	runbook.go          run-books
-//	runbooktext.go      their sentences, in English and Japanese
+//	parse_cpf.go        iris.cpf, cache.cpf
 package iris

@@ -5,19 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"time"
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // An Engine backs up one instance. It is not for several goroutines at once.
 type Engine struct {
+	instance *session.Instance
 	opts     Options
-	terminal *terminal
-	control  string // program that has qlist: iris or ccontrol; "" if it is not to be asked
 
 	// Of the newest preflight.
 	mgr     string // manager directory, absolute; "" before
@@ -36,7 +34,6 @@ type said struct{ step, text string }
 type attempt struct {
 	*dbback.Run
 	dir   string // the run's own
-	locks locks
 	step  string
 	lists int                // how many there were
 	dbs   []catalog.Database // the newest list
@@ -51,39 +48,12 @@ type attempt struct {
 
 var _ dbback.Engine = (*Engine)(nil)
 
-// New returns the engine of an instance. It starts nothing. The error is
-// ErrNoCommand if it does not know how to open a session.
-func New(opts Options) (*Engine, error) {
+// New returns the engine of an instance. It starts nothing.
+func New(in *session.Instance, opts Options) (*Engine, error) {
 	if err := opts.check(); err != nil {
-		return nil, fmt.Errorf("instance %s: %w", opts.Instance, err)
+		return nil, fmt.Errorf("instance %s: %w", in.Name(), err)
 	}
-	e := &Engine{opts: opts}
-	command := opts.Command
-	if len(command) == 0 {
-		switch {
-		case onPath("iris"):
-			command, e.control = []string{"iris", "session", opts.Instance, "-U", "%SYS"}, "iris"
-		case onPath("csession"):
-			command = []string{"csession", opts.Instance, "-U", "%SYS"}
-			if onPath("ccontrol") {
-				e.control = "ccontrol"
-			}
-		default:
-			return nil, ErrNoCommand
-		}
-	}
-	e.terminal = &terminal{
-		command: command, user: opts.User, password: opts.Password, started: opts.Started, grace: defaultGrace,
-	}
-	return e, nil
-}
-
-// defaultGrace is how long a session may take to end after each signal.
-const defaultGrace = 10 * time.Second
-
-func onPath(program string) bool {
-	_, err := exec.LookPath(program)
-	return err == nil
+	return &Engine{instance: in, opts: opts}, nil
 }
 
 // Name implements [dbback.Engine].
@@ -95,23 +65,17 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	if e.workDir() == "" {
 		return errors.New("the manager directory is not known: there was no preflight")
 	}
-	if err := makeDir(e.workDir()); err != nil {
+	if err := session.MakeDir(e.workDir()); err != nil {
 		return fmt.Errorf("work directory: %w", err)
 	}
-	held, err := e.takeLocks(true)
-	if err != nil {
+	if err := e.instance.Lock(e.mgr, true); err != nil {
 		return fmt.Errorf("lock of the instance: %w", err)
 	}
 	dir := e.runDir(run)
-	err = os.Mkdir(dir, 0o770) // never one that exists: names in it must be new
-	if err == nil {
-		err = makeShared(dir)
+	if err := session.NewDir(dir); err != nil { // never one that exists: names in it must be new
+		return errors.Join(fmt.Errorf("directory of the run: %w", err), e.instance.Unlock())
 	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("directory of the run: %w", err), held.Close())
-	}
-	e.run = &attempt{Run: run, dir: dir, locks: held, step: dbback.StepPrepare}
-	e.terminal.held = held
+	e.run = &attempt{Run: run, dir: dir, step: dbback.StepPrepare}
 	for _, s := range e.heard {
 		run.Transcript(s.step, s.text)
 	}
@@ -124,21 +88,18 @@ func (e *Engine) End(_ context.Context, keep bool) error {
 	if run == nil {
 		return nil
 	}
-	e.run, e.terminal.held = nil, nil
+	e.run = nil
 	var err error
 	if !keep {
 		err = os.RemoveAll(run.dir)
 	}
-	return errors.Join(err, run.locks.Close())
+	return errors.Join(err, e.instance.Unlock())
 }
 
 // session runs one session of a step and keeps its transcript.
-func (e *Engine) session(ctx context.Context, step string, t task) (*answer, error) {
-	a, err := e.terminal.run(ctx, t)
-	text := a.transcript()
-	if err != nil {
-		text += fmt.Sprintf("(%v)\n\n", err)
-	}
+func (e *Engine) session(ctx context.Context, step string, t session.Task) (*session.Answer, error) {
+	a, err := e.instance.Run(ctx, t)
+	text := a.Transcript(err)
 	if e.run != nil {
 		e.run.step = step
 		e.run.Transcript(step, text)
@@ -146,11 +107,6 @@ func (e *Engine) session(ctx context.Context, step string, t task) (*answer, err
 		e.heard = append(e.heard, said{step, text})
 	}
 	return a, err
-}
-
-// statement returns the task of something that is answered at once.
-func (e *Engine) statement(name string, s script) task {
-	return task{name: name, script: s, limit: e.opts.StatementTimeout, patience: e.terminal.grace}
 }
 
 // begun returns an error if there is no run.
@@ -163,3 +119,24 @@ func (e *Engine) begun() error {
 
 // path returns the path of a file of the run.
 func (r *attempt) path(name string) string { return filepath.Join(r.dir, name) }
+
+// workDir returns the directory that runs have theirs in, "" as long as the
+// manager directory is not known.
+func (e *Engine) workDir() string { return e.instance.WorkDir(e.mgr) }
+
+// runDir returns the directory of a run.
+func (e *Engine) runDir(run *dbback.Run) string {
+	base := e.workDir()
+	if base == "" {
+		return ""
+	}
+	return filepath.Join(base, run.Set.Instance+"-"+run.Set.Name)
+}
+
+// Leaves implements [dbback.Engine].
+func (e *Engine) Leaves(run *dbback.Run) []string {
+	if dir := e.runDir(run); dir != "" {
+		return []string{dir}
+	}
+	return nil
+}

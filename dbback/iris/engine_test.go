@@ -16,11 +16,13 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/internal/played"
+	"datfs/dbback/iris/session"
 )
 
 // TestBackup takes a whole backup of a played instance through dbback.Backup.
 func TestBackup(t *testing.T) {
-	w := newWorld(t)
+	w := played.New(t)
 	repoDir := filepath.Join(t.TempDir(), "repo")
 	if err := catalog.Init(repoDir); err != nil {
 		t.Fatal(err)
@@ -30,7 +32,7 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer repo.Close()
-	info, err := dbback.Backup(t.Context(), repo, w.engine(), dbback.BackupOptions{Instance: "PROD", Log: t.Logf})
+	info, err := dbback.Backup(t.Context(), repo, engine(t, w), dbback.BackupOptions{Instance: "PROD", Log: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +41,7 @@ func TestBackup(t *testing.T) {
 	}
 	var files []string
 	for _, f := range info.Files {
-		files = append(files, string(f.Section)+" "+strings.ReplaceAll(strings.ReplaceAll(f.Path, w.dir, ""), info.Name, "SET"))
+		files = append(files, string(f.Section)+" "+strings.ReplaceAll(strings.ReplaceAll(f.Path, w.Dir, ""), info.Name, "SET"))
 	}
 	slices.Sort(files)
 	want := []string{
@@ -53,12 +55,12 @@ func TestBackup(t *testing.T) {
 		t.Errorf("files:\n%s\nwant:\n%s", strings.Join(files, "\n"), strings.Join(want, "\n"))
 	}
 	m := info.Method
-	if m.ProductVersion != fakeVersion || !slices.Equal(m.Incrementals, []string{info.Name + ".cbk"}) {
+	if m.ProductVersion != played.Version || !slices.Equal(m.Incrementals, []string{info.Name + ".cbk"}) {
 		t.Errorf("method %+v", m)
 	}
 	journal := &catalog.JournalRange{
-		Required: w.at("mgr/journal/20261121.014"), Marker: w.at("mgr/journal/20261122.002"), Offset: 198264,
-		Switched: w.at("mgr/journal/20261122.002"), Files: []string{"20261121.014z", "20261122.001z", "20261122.002"},
+		Required: w.At("mgr/journal/20261121.014"), Marker: w.At("mgr/journal/20261122.002"), Offset: 198264,
+		Switched: w.At("mgr/journal/20261122.002"), Files: []string{"20261121.014z", "20261122.001z", "20261122.002"},
 	}
 	if !reflect.DeepEqual(m.Journal, journal) {
 		t.Errorf("journal %+v", m.Journal)
@@ -66,14 +68,14 @@ func TestBackup(t *testing.T) {
 	if m.Facts["installation iris user"] != "irisusr" || m.Facts["blocks copied by the incremental"] != "12" {
 		t.Errorf("facts %q", m.Facts)
 	}
-	left, err := os.ReadDir(w.at("mgr/Backup/datfs"))
+	left, err := os.ReadDir(w.At("mgr/Backup/datfs"))
 	if err != nil || len(left) != 1 || left[0].Name() != "instance.lock" {
 		t.Errorf("left in the work directory: %v, %v", left, err)
 	}
 }
 
 func TestEngineOrder(t *testing.T) {
-	e := newWorld(t).engine()
+	e := engine(t, played.New(t))
 	ctx := t.Context()
 	if err := e.Begin(ctx, newListener().Run); err == nil {
 		t.Error("Begin without a preflight succeeds")
@@ -95,10 +97,10 @@ func TestEngineOrder(t *testing.T) {
 }
 
 func TestOneBackupAtATime(t *testing.T) {
-	w := newWorld(t)
-	first := w.engine()
+	w := played.New(t)
+	first := engine(t, w)
 	l := begin(t, first)
-	second := w.engine()
+	second := engine(t, w)
 	survey, err := second.Preflight(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +110,7 @@ func TestOneBackupAtATime(t *testing.T) {
 	}
 	other := newListener()
 	other.Set.Name = "2026-11-22T03-00-01Z"
-	if err := second.Begin(t.Context(), other.Run); !errors.Is(err, ErrBusy) {
+	if err := second.Begin(t.Context(), other.Run); !errors.Is(err, session.ErrBusy) {
 		t.Errorf("Begin of a second backup: %v", err)
 	}
 	if err := first.End(t.Context(), true); err != nil {
@@ -138,13 +140,13 @@ func TestOneBackupAtATime(t *testing.T) {
 // A backup with another work directory is kept away too, and so is one after a
 // datfs that was killed, as long as the session lives that it left behind.
 func TestOneBackupAtATime_Beside(t *testing.T) {
-	w := newWorld(t)
-	elsewhere := func(o *Options) { o.WorkDir = w.at("work") }
-	first := w.engine(elsewhere)
+	w := played.New(t)
+	elsewhere := func(o *session.Options) { o.WorkDir = w.At("work") }
+	first := engine(t, w, elsewhere)
 	begin(t, first)
-	busy := func(when string, change ...func(*Options)) {
+	busy := func(when string, change ...func(*session.Options)) {
 		t.Helper()
-		survey, err := w.engine(change...).Preflight(t.Context())
+		survey, err := engine(t, w, change...).Preflight(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,33 +155,32 @@ func TestOneBackupAtATime_Beside(t *testing.T) {
 		}
 	}
 	busy("the usual work directory")
-	busy("a third one", func(o *Options) { o.WorkDir = w.at("third") })
+	busy("a third one", func(o *session.Options) { o.WorkDir = w.At("third") })
 	if err := first.End(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 
 	w.Hang = "I"
 	pids := make(chan int, 10)
-	killed := w.engine(elsewhere, func(o *Options) { o.Started = func(pid int) { pids <- pid } })
+	killed := engine(t, w, elsewhere, func(o *session.Options) { o.Started = func(pid int) { pids <- pid } })
 	begin(t, killed)
-	held := killed.run.locks
 	done := make(chan error, 1)
 	go func() { done <- step(context.WithoutCancel(t.Context()), killed, "incremental") }()
-	w.waitHang()
-	if err := held.Close(); err != nil { // what the kernel does when the process ends
+	w.WaitHang()
+	for len(pids) > 1 {
+		<-pids // of sessions that have ended
+	}
+	left := <-pids
+	if err := killed.instance.Unlock(); err != nil { // what the kernel does when the process ends
 		t.Error(err)
 	}
 	w.Hang = ""
 	busy("a session that was left behind")
-	for len(pids) > 1 {
-		<-pids // of sessions that have ended
-	}
-	if err := syscall.Kill(-<-pids, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(-left, syscall.SIGKILL); err != nil {
 		t.Error(err)
 	}
 	<-done
-	begin(t, w.engine()) // it was the last that held the locks
-	killed.run.locks = nil
+	begin(t, engine(t, w)) // it was the last that held the locks
 }
 
 // steps calls a step of an engine by its name.
@@ -206,44 +207,44 @@ func step(ctx context.Context, e *Engine, name string) error {
 func TestStepFailures(t *testing.T) {
 	tests := []struct {
 		name, step string
-		change     func(w *world)
+		change     func(w *played.Instance)
 		want       string // in the error; "" for success
 		logged     string
 	}{
-		{"all well", "incremental", func(*world) {}, "", ""},
-		{"CLRINC 0", "mark", func(w *world) { w.Say["CLRINC"] = "@@CLRINC|0" }, `CLRINC^DBACK answered "0"`, ""},
-		{"CLRINC empty", "mark", func(w *world) { w.Say["CLRINC"] = "@@CLRINC|" }, `answered ""`, ""},
-		{"CLRINC trap", "mark", func(w *world) { w.Say["CLRINC"] = "@@ERR|CLRINC|<PROTECT>|CLRINC+1^DBACK|" }, "<PROTECT> at CLRINC+1^DBACK: the user", ""},
-		{"CLRINC dies", "mark", func(w *world) { w.Die = "CLRINC" }, "ended before it had answered", ""},
-		{"CLRINC untrapped", "mark", func(w *world) { w.Say["CLRINC"] = "<SYNTAX>" }, "<SYNTAX>", ""},
-		{"namespace", "mark", func(w *world) { w.Namespace = "USER" }, `namespace "USER"`, ""},
-		{"E 0", "record", func(w *world) { w.Say["E"] = "@@E|0" }, `type E answered "0"`, ""},
-		{"E warns", "record", func(w *world) { w.Say["E"] = "@@E|1,careful" }, "", ""},
-		{"no history after E", "record", func(*world) {}, "", "No information recorded"},
-		{"DBSIZE -1", "estimate", func(w *world) { w.Say["SIZE"] = "@@SIZE|-1" }, "", "not known"},
-		{"DBSIZE trap", "estimate", func(w *world) { w.Say["SIZE"] = "@@ERR|SIZE|<NOROUTINE>|x|" }, "", "<NOROUTINE>"},
-		{"DBSIZE dies", "estimate", func(w *world) { w.Die = "SIZE" }, "INT^DBSIZE", ""},
-		{"LISTDIRS 0", "list", func(w *world) { w.Say["LIST"] = "@@LIST|0" }, `LISTDIRS^DBACK answered "0"`, ""},
-		{"LISTDIRS without a file", "list", func(w *world) { w.NoList = true }, "cannot be read here", ""},
-		{"half a configuration", "list", func(w *world) { w.Say["DB"] = w.Databases }, "ends in the middle", ""},
-		{"I 0", "incremental", func(w *world) { w.Say["I"] = "@@I|0" }, `type I answered "0"`, ""},
-		{"I trap", "incremental", func(w *world) { w.Say["I"] = "@@ERR|I|<LICENSE LIMIT EXCEEDED>|x|" }, "<LICENSE LIMIT EXCEEDED>", ""},
-		{"I dies", "incremental", func(w *world) { w.Die = "I" }, "<DISCONNECT>", ""},
-		{"no log", "incremental", func(w *world) { w.Log = nil }, "its log cannot be read", ""},
-		{"no file", "incremental", func(w *world) { w.Backup = nil }, "there is no file", ""},
-		{"empty file", "incremental", func(w *world) { *w.Backup = "" }, "is empty", ""},
-		{"log cut off", "incremental", func(w *world) { *w.Log, _, _ = strings.Cut(*w.Log, "***FINISHED") }, "no line ***FINISHED BACKUP***", ""},
-		{"log without end", "incremental", func(w *world) { *w.Log = strings.ReplaceAll(*w.Log, "Backup complete.", "") }, "no line Backup complete.", ""},
-		{"log of others", "incremental", func(w *world) { *w.Log = strings.ReplaceAll(*w.Log, "/mgr/user/", "/mgr/other/") }, "does not name", ""},
-		{"log of a full", "incremental", func(w *world) { *w.Log = strings.ReplaceAll(*w.Log, "Incremental", "Full") }, `kind "Full"`, ""},
+		{"all well", "incremental", func(*played.Instance) {}, "", ""},
+		{"CLRINC 0", "mark", func(w *played.Instance) { w.Say["CLRINC"] = "@@CLRINC|0" }, `CLRINC^DBACK answered "0"`, ""},
+		{"CLRINC empty", "mark", func(w *played.Instance) { w.Say["CLRINC"] = "@@CLRINC|" }, `answered ""`, ""},
+		{"CLRINC trap", "mark", func(w *played.Instance) { w.Say["CLRINC"] = "@@ERR|CLRINC|<PROTECT>|CLRINC+1^DBACK|" }, "<PROTECT> at CLRINC+1^DBACK: the user", ""},
+		{"CLRINC dies", "mark", func(w *played.Instance) { w.Die = "CLRINC" }, "ended before it had answered", ""},
+		{"CLRINC untrapped", "mark", func(w *played.Instance) { w.Say["CLRINC"] = "<SYNTAX>" }, "<SYNTAX>", ""},
+		{"namespace", "mark", func(w *played.Instance) { w.Namespace = "USER" }, `namespace "USER"`, ""},
+		{"E 0", "record", func(w *played.Instance) { w.Say["E"] = "@@E|0" }, `type E answered "0"`, ""},
+		{"E warns", "record", func(w *played.Instance) { w.Say["E"] = "@@E|1,careful" }, "", ""},
+		{"no history after E", "record", func(*played.Instance) {}, "", "No information recorded"},
+		{"DBSIZE -1", "estimate", func(w *played.Instance) { w.Say["SIZE"] = "@@SIZE|-1" }, "", "not known"},
+		{"DBSIZE trap", "estimate", func(w *played.Instance) { w.Say["SIZE"] = "@@ERR|SIZE|<NOROUTINE>|x|" }, "", "<NOROUTINE>"},
+		{"DBSIZE dies", "estimate", func(w *played.Instance) { w.Die = "SIZE" }, "INT^DBSIZE", ""},
+		{"LISTDIRS 0", "list", func(w *played.Instance) { w.Say["LIST"] = "@@LIST|0" }, `LISTDIRS^DBACK answered "0"`, ""},
+		{"LISTDIRS without a file", "list", func(w *played.Instance) { w.NoList = true }, "cannot be read here", ""},
+		{"half a configuration", "list", func(w *played.Instance) { w.Say["DB"] = w.Databases }, "ends in the middle", ""},
+		{"I 0", "incremental", func(w *played.Instance) { w.Say["I"] = "@@I|0" }, `type I answered "0"`, ""},
+		{"I trap", "incremental", func(w *played.Instance) { w.Say["I"] = "@@ERR|I|<LICENSE LIMIT EXCEEDED>|x|" }, "<LICENSE LIMIT EXCEEDED>", ""},
+		{"I dies", "incremental", func(w *played.Instance) { w.Die = "I" }, "<DISCONNECT>", ""},
+		{"no log", "incremental", func(w *played.Instance) { w.Log = nil }, "its log cannot be read", ""},
+		{"no file", "incremental", func(w *played.Instance) { w.Backup = nil }, "there is no file", ""},
+		{"empty file", "incremental", func(w *played.Instance) { *w.Backup = "" }, "is empty", ""},
+		{"log cut off", "incremental", func(w *played.Instance) { *w.Log, _, _ = strings.Cut(*w.Log, "***FINISHED") }, "no line ***FINISHED BACKUP***", ""},
+		{"log without end", "incremental", func(w *played.Instance) { *w.Log = strings.ReplaceAll(*w.Log, "Backup complete.", "") }, "no line Backup complete.", ""},
+		{"log of others", "incremental", func(w *played.Instance) { *w.Log = strings.ReplaceAll(*w.Log, "/mgr/user/", "/mgr/other/") }, "does not name", ""},
+		{"log of a full", "incremental", func(w *played.Instance) { *w.Log = strings.ReplaceAll(*w.Log, "Incremental", "Full") }, `kind "Full"`, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
-			e := w.engine()
+			w := played.New(t)
+			e := engine(t, w)
 			l := begin(t, e)
 			tt.change(w)
-			w.options() // tell the instance
+			w.Tell() // tell the instance
 			err := step(t.Context(), e, tt.step)
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %q", err, tt.want)
@@ -260,9 +261,9 @@ func TestStepFailures(t *testing.T) {
 
 // A failed incremental says what its log ended with.
 func TestFailureQuotesLog(t *testing.T) {
-	w := newWorld(t)
+	w := played.New(t)
 	w.Say["I"] = "@@I|0"
-	e := w.engine()
+	e := engine(t, w)
 	l := begin(t, e)
 	if _, err := e.List(t.Context()); err != nil {
 		t.Fatal(err)
@@ -281,8 +282,8 @@ func TestFailureQuotesLog(t *testing.T) {
 }
 
 func TestIncrementalWarnings(t *testing.T) {
-	w := newWorld(t)
-	e := w.engine()
+	w := played.New(t)
+	e := engine(t, w)
 	l := begin(t, e)
 	if _, err := e.List(t.Context()); err != nil {
 		t.Fatal(err)
@@ -295,7 +296,7 @@ func TestIncrementalWarnings(t *testing.T) {
 		}
 	}
 	w.Say["E"], w.Say["I"] = "@@E|1,careful", "@@I|1,first~second"
-	w.options()
+	w.Tell()
 	if err := e.Record(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -322,11 +323,11 @@ func TestTimeLimits(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
-			e := w.engine()
+			w := played.New(t)
+			e := engine(t, w)
 			begin(t, e)
 			w.Hang, w.Deaf = tt.hang, tt.deaf
-			w.options()
+			w.Tell()
 			// Long enough for a session that does not hang, on a slow machine: List
 			// comes first.
 			if tt.step == "incremental" {
@@ -334,12 +335,12 @@ func TestTimeLimits(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			e.opts.MarkTimeout, e.opts.BackupTimeout = 300*time.Millisecond, 300*time.Millisecond
+			e.opts.MarkTimeout, e.instance.Options.LongTimeout = 300*time.Millisecond, 300*time.Millisecond
 			if tt.step == "record" {
-				e.opts.StatementTimeout = 300 * time.Millisecond
+				e.instance.Options.StatementTimeout = 300 * time.Millisecond
 			}
 			if tt.deaf {
-				e.terminal.grace, e.opts.AbortTimeout = 50*time.Millisecond, time.Second
+				e.instance.Options.Grace, e.instance.Options.AbortTimeout = 50*time.Millisecond, time.Second
 			}
 			var err error
 			if tt.step == "incremental" {
@@ -352,7 +353,7 @@ func TestTimeLimits(t *testing.T) {
 					t.Errorf("error %v, want %q", err, want)
 				}
 			}
-			if _, ok := errors.AsType[*TimeoutError](err); !ok {
+			if _, ok := errors.AsType[*session.TimeoutError](err); !ok {
 				t.Errorf("%v is no *TimeoutError", err)
 			}
 		})
@@ -362,17 +363,17 @@ func TestTimeLimits(t *testing.T) {
 // TestCancel ends the context while the incremental runs: the instance is asked
 // to abort it.
 func TestCancel(t *testing.T) {
-	w := newWorld(t)
-	e := w.engine()
+	w := played.New(t)
+	e := engine(t, w)
 	l := begin(t, e)
 	if _, err := e.List(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.Hang = "I"
-	w.options()
+	w.Tell()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		w.waitHang()
+		w.WaitHang()
 		cancel()
 	}()
 	_, err := e.Incremental(ctx)
@@ -387,17 +388,17 @@ func TestCancel(t *testing.T) {
 // TestCancelKillsGroup ends the context while a session hangs that nothing ends
 // gently: the whole process group is gone afterwards.
 func TestCancelKillsGroup(t *testing.T) {
-	w := newWorld(t)
+	w := played.New(t)
 	pids := make(chan int, 1)
-	e := w.engine()
+	e := engine(t, w)
 	begin(t, e)
 	w.Hang, w.Deaf = "CLRINC", true
-	w.options()
-	e.terminal.started = func(pid int) { pids <- pid }
-	e.terminal.grace, e.opts.AbortTimeout = 50*time.Millisecond, 50*time.Millisecond
+	w.Tell()
+	e.instance.Options.Started = func(pid int) { pids <- pid }
+	e.instance.Options.Grace, e.instance.Options.AbortTimeout = 50*time.Millisecond, 50*time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		w.waitHang()
+		w.WaitHang()
 		cancel()
 	}()
 	if err := e.Mark(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "switch 13") {
@@ -409,8 +410,8 @@ func TestCancelKillsGroup(t *testing.T) {
 }
 
 func TestCancelledBefore(t *testing.T) {
-	w := newWorld(t)
-	e := w.engine()
+	w := played.New(t)
+	e := engine(t, w)
 	begin(t, e)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -425,31 +426,33 @@ func TestCancelledBefore(t *testing.T) {
 func TestJournals(t *testing.T) {
 	tests := []struct {
 		name     string
-		change   func(w *world)
+		change   func(w *played.Instance)
 		files    string
 		missing  string
 		warnings string
 	}{
-		{"all well", func(*world) {}, "20261121.014z 20261122.001z 20261122.002", "", ""},
-		{"switch refused", func(w *world) { w.Say["JRNSWTCH"] = "@@ERR|JRNSWTCH|<PROTECT>|x|" }, "20261121.014z 20261122.001z 20261122.002", "", "could not be closed"},
-		{"purged", func(w *world) { w.PurgeOn, w.PurgePath = "JRNSWTCH", w.at("mgr/journal/20261121.014z") }, "20261122.001z 20261122.002", "20261121.014, which a restore needs, is gone", ""},
-		{"in the alternate directory", func(w *world) {
-			w.write("mgr/alternate/20261122.001z", "")
-			w.PurgeOn, w.PurgePath = "JRNSWTCH", w.at("mgr/journal/20261122.001z")
+		{"all well", func(*played.Instance) {}, "20261121.014z 20261122.001z 20261122.002", "", ""},
+		{"switch refused", func(w *played.Instance) { w.Say["JRNSWTCH"] = "@@ERR|JRNSWTCH|<PROTECT>|x|" }, "20261121.014z 20261122.001z 20261122.002", "", "could not be closed"},
+		{"purged", func(w *played.Instance) { w.PurgeOn, w.PurgePath = "JRNSWTCH", w.At("mgr/journal/20261121.014z") }, "20261122.001z 20261122.002", "20261121.014, which a restore needs, is gone", ""},
+		{"in the alternate directory", func(w *played.Instance) {
+			w.Write("mgr/alternate/20261122.001z", "")
+			w.PurgeOn, w.PurgePath = "JRNSWTCH", w.At("mgr/journal/20261122.001z")
 		}, "20261121.014z 20261122.001z 20261122.002", "", ""},
-		{"twice", func(w *world) { w.write("mgr/alternate/20261122.002", "") }, "20261121.014z 20261122.001z 20261122.002", "", "second journal file"},
-		{"no required", func(w *world) { *w.Log = strings.ReplaceAll(*w.Log, "Journal file '", "") }, "20261122.002", "does not say which", ""},
-		{"other prefix", func(w *world) { *w.Log = strings.ReplaceAll(*w.Log, "20261121.014'", "MIRROR-M-20261121.014'") }, "MIRROR-M-20261121.014 20261122.002", "cannot be told from their names", ""},
-		{"required newer", func(w *world) { *w.Log = w.log("20261122.003", "20261122.002") }, "20261122.002 20261122.003", "", "newer than"},
-		{"no configuration", func(w *world) { w.PurgeOn, w.PurgePath = "JRNSWTCH", w.at("iris.cpf") }, "20261121.014z 20261122.001z 20261122.002", "", "parameter file was not found"},
+		{"twice", func(w *played.Instance) { w.Write("mgr/alternate/20261122.002", "") }, "20261121.014z 20261122.001z 20261122.002", "", "second journal file"},
+		{"no required", func(w *played.Instance) { *w.Log = strings.ReplaceAll(*w.Log, "Journal file '", "") }, "20261122.002", "does not say which", ""},
+		{"other prefix", func(w *played.Instance) {
+			*w.Log = strings.ReplaceAll(*w.Log, "20261121.014'", "MIRROR-M-20261121.014'")
+		}, "MIRROR-M-20261121.014 20261122.002", "cannot be told from their names", ""},
+		{"required newer", func(w *played.Instance) { *w.Log = w.LogOf("20261122.003", "20261122.002") }, "20261122.002 20261122.003", "", "newer than"},
+		{"no configuration", func(w *played.Instance) { w.PurgeOn, w.PurgePath = "JRNSWTCH", w.At("iris.cpf") }, "20261121.014z 20261122.001z 20261122.002", "", "parameter file was not found"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
-			e := w.engine()
+			w := played.New(t)
+			e := engine(t, w)
 			begin(t, e)
 			tt.change(w)
-			w.options()
+			w.Tell()
 			if _, err := e.Journals(t.Context()); err == nil {
 				t.Error("Journals before Incremental succeeds")
 			}
@@ -485,12 +488,12 @@ func TestJournals(t *testing.T) {
 // TestPassword sees that the password gets to the prompt and nowhere else.
 func TestPassword(t *testing.T) {
 	const secret = "s3cr%t pass"
-	w := newWorld(t)
+	w := played.New(t)
 	w.Login = "backup " + secret
 	w.Environment = true
-	t.Setenv(PasswordEnv, secret)
-	login := func(user, password string) func(*Options) {
-		return func(o *Options) { o.User, o.Password = user, []byte(password) }
+	t.Setenv(session.PasswordEnv, secret)
+	login := func(user, password string) func(*session.Options) {
+		return func(o *session.Options) { o.User, o.Password = user, []byte(password) }
 	}
 	var told bytes.Buffer
 	look := func(e *Engine) *dbback.Survey {
@@ -506,108 +509,29 @@ func TestPassword(t *testing.T) {
 		}
 		return survey
 	}
-	if survey := look(w.engine(login("backup", secret))); survey.Failed() {
+	if survey := look(engine(t, w, login("backup", secret))); survey.Failed() {
 		t.Errorf("with the right password: %v", survey.Findings)
 	}
-	survey := look(w.engine(login("someone", secret)))
+	survey := look(engine(t, w, login("someone", secret)))
 	if f := finding(survey, checkSession); f.Level != catalog.LevelFail || !strings.Contains(f.Text, "denies access") {
 		t.Errorf("with the wrong user: %v", f)
 	}
-	survey = look(w.engine())
+	survey = look(engine(t, w))
 	if f := finding(survey, checkSession); f.Level != catalog.LevelFail {
 		t.Errorf("with no user: %v", f)
 	}
 	// No prompt: the terminal takes both for commands and complains of them.
 	w.Login = ""
-	if survey := look(w.engine(login("backup", secret))); survey.Failed() {
+	if survey := look(engine(t, w, login("backup", secret))); survey.Failed() {
 		t.Errorf("with a password that nobody asks for: %v", survey.Findings)
 	}
 	if strings.Contains(told.String(), secret) {
 		t.Error("the password is told")
 	}
-	if strings.Contains(told.String(), PasswordEnv) {
+	if strings.Contains(told.String(), session.PasswordEnv) {
 		t.Error("the session's environment has the password")
 	}
-	if !strings.Contains(told.String(), scrubbed) {
+	if !strings.Contains(told.String(), "********") {
 		t.Error("the terminal's complaint was not there to be scrubbed")
-	}
-}
-
-func TestReadPassword(t *testing.T) {
-	t.Setenv(PasswordEnv, "from env")
-	if p, err := ReadPassword(""); err != nil || string(p) != "from env" {
-		t.Errorf("%q, %v", p, err)
-	}
-	path := filepath.Join(t.TempDir(), "password")
-	if _, err := ReadPassword(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing file: %v", err)
-	}
-	for text, want := range map[string]string{"one\r\ntwo\n": "one", "one": "one", "\ntwo": "", "": ""} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		p, err := ReadPassword(path)
-		if string(p) != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v", text, p, err)
-		}
-	}
-}
-
-func TestOptions(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(o *Options)
-		ok     bool
-	}{
-		{"good", func(*Options) {}, true},
-		{"no name", func(o *Options) { o.Instance = "" }, false},
-		{"an option for a name", func(o *Options) { o.Instance = "-B" }, false},
-		{"a path for a name", func(o *Options) { o.Instance = "../x" }, false},
-		{"line feed in the password", func(o *Options) { o.User, o.Password = "u", []byte("a\nb") }, false},
-		{"password without user", func(o *Options) { o.Password = []byte("a") }, false},
-		{"line feed in the description", func(o *Options) { o.Description = "a\nhalt" }, false},
-		{"relative work directory", func(o *Options) { o.WorkDir = "x" }, false},
-		{"line feed in the work directory", func(o *Options) { o.WorkDir = "/x\ny" }, false},
-		{"no end of an abort", func(o *Options) { o.AbortTimeout = -1 }, false},
-	}
-	for _, tt := range tests {
-		o := Options{Instance: "IRIS", Command: []string{"x"}}
-		tt.change(&o)
-		if _, err := New(o); (err == nil) != tt.ok {
-			t.Errorf("%s: %v", tt.name, err)
-		}
-	}
-}
-
-// The usual command is found on the PATH.
-func TestUsualCommand(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("PATH", dir)
-	program := func(name string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	command := func() string {
-		e, err := New(Options{Instance: "INST"})
-		if err != nil {
-			return err.Error()
-		}
-		return strings.Join(e.terminal.command, " ") + "; " + e.control
-	}
-	if got := command(); got != ErrNoCommand.Error() {
-		t.Errorf("nothing: %s", got)
-	}
-	program("csession")
-	if got := command(); got != "csession INST -U %SYS; " {
-		t.Errorf("csession: %s", got)
-	}
-	program("ccontrol")
-	if got := command(); got != "csession INST -U %SYS; ccontrol" {
-		t.Errorf("ccontrol: %s", got)
-	}
-	program("iris")
-	if got := command(); got != "iris session INST -U %SYS; iris" {
-		t.Errorf("iris: %s", got)
 	}
 }

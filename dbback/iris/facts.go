@@ -1,9 +1,10 @@
 package iris
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
+
+	"datfs/dbback/iris/session"
 )
 
 // facts keeps what a restore of the whole instance has to know: where the write
@@ -12,7 +13,7 @@ import (
 func (l *look) facts() {
 	e := l.engine
 	facts := l.survey.Facts
-	wij := settingsOf(filepath.Join(e.mgr, "startup.last"))["wijlast"]
+	wij := session.ReadSettings(filepath.Join(e.mgr, "startup.last"))["wijlast"]
 	if wij == "" && e.cpf != nil {
 		wij = e.cpf.values["config/wijdir"]
 	}
@@ -26,7 +27,7 @@ func (l *look) facts() {
 		if filepath.Base(path) != "parameters.isc" {
 			continue
 		}
-		for key, value := range settingsOf(path) {
+		for key, value := range session.ReadSettings(path) {
 			switch name, ok := strings.CutPrefix(key, "security_settings."); {
 			case ok && value != "" && (name == "iris_user" || name == "iris_group" || name == "cache_user" || name == "cache_group"):
 				facts["installation "+strings.ReplaceAll(name, "_", " ")] = value
@@ -38,18 +39,4 @@ func (l *look) facts() {
 			facts["journal compression"] = v
 		}
 	}
-}
-
-// settingsOf reads a file of settings; one that cannot be read has none.
-func settingsOf(path string) map[string]string {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
-	settings, err := parseSettings(f)
-	if err != nil {
-		return nil
-	}
-	return settings
 }

@@ -2,6 +2,7 @@ package iris
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // notListed are the databases that are not backed up when the backup list is
@@ -62,13 +64,13 @@ func (l *look) purge() {
 }
 
 // journals looks at where journal files are.
-func (l *look) journals(a *answer) {
-	if t := a.trap("JRN"); t != nil {
+func (l *look) journals(a *session.Answer) {
+	if t := a.Trap("JRN"); t != nil {
 		t.What = "asking for the journal files"
 		l.warn(checkJournals, "", "%v", t)
 		return
 	}
-	current, dirs := journalPlaces(a)
+	current, dirs := a.JournalPlaces()
 	if current == "" {
 		l.warn(checkJournals, "Switch journaling on: without it a restore cannot roll back open transactions", "the instance names no current journal file")
 		return
@@ -95,23 +97,23 @@ func (l *look) journals(a *answer) {
 
 // mirror says what this member's role means (InterSystems manual, Managing
 // Mirroring: IsMember is 1 for a failover member, 2 for an async one).
-func (l *look) mirror(a *answer) {
-	m, ok := a.find("MIR")
+func (l *look) mirror(a *session.Answer) {
+	m, ok := a.Find("MIR")
 	if !ok {
 		return // a version without mirrors
 	}
-	x, _ := a.find("MIRX")
+	x, _ := a.Find("MIRX")
 	name := ""
-	if len(x.fields) > 2 {
-		name = x.fields[2]
+	if len(x.Fields) > 2 {
+		name = x.Fields[2]
 	}
-	switch m.fields[0] {
+	switch m.Fields[0] {
 	case "0":
 		l.ok(checkMirror, "not a member")
 		return
 	case "1":
 		role := "a failover member, not the primary"
-		if len(m.fields) > 1 && m.fields[1] == "1" {
+		if len(m.Fields) > 1 && m.Fields[1] == "1" {
 			role = "the primary failover member"
 		}
 		l.survey.Facts["mirror"] = name + ": " + role
@@ -120,17 +122,17 @@ func (l *look) mirror(a *answer) {
 		l.survey.Facts["mirror"] = name + ": async member"
 		l.warn(checkMirror, "Back up a failover member if one is to be restored", "an async member of %s: the set can be restored on async members only, or as new copies", name)
 	default:
-		l.warn(checkMirror, "", "the instance answered %q to whether it is a member", m.value)
+		l.warn(checkMirror, "", "the instance answered %q to whether it is a member", m.Value)
 	}
 }
 
 // history keeps what the instance says of its last full backup.
-func (l *look) history(a *answer) {
-	m, ok := a.find("LF")
+func (l *look) history(a *session.Answer) {
+	m, ok := a.Find("LF")
 	if !ok {
 		return
 	}
-	text := strings.TrimSpace(printable(m.value))
+	text := strings.TrimSpace(session.Printable(m.Value))
 	l.survey.Facts["last full backup"] = text
 	l.ok(checkHistory, "%s; this backup replaces the history", text)
 }
@@ -139,13 +141,13 @@ func (l *look) history(a *answer) {
 // by a freeze for a snapshot, or because one of them was cut off (InterSystems class
 // reference, Backup.General; what IsWDSuspended returns is not said, so that only 0
 // and 1 are taken for an answer).
-func (l *look) daemon(a *answer) {
-	m, _ := a.find("WDS")
-	switch m.value {
+func (l *look) daemon(a *session.Answer) {
+	m, _ := a.Find("WDS")
+	switch m.Value {
 	case "0":
 		l.ok(checkDaemon, "not suspended")
 	case "1":
-		l.warn(checkDaemon, "Wait for it to end; if there is none, messages.log says since when, and this resumes it: iris stat "+l.engine.opts.Instance+" -W",
+		l.warn(checkDaemon, "Wait for it to end; if there is none, messages.log says since when, and this resumes it: iris stat "+l.engine.instance.Name()+" -W",
 			"it is suspended, as by another backup or a freeze")
 	}
 }
@@ -179,12 +181,12 @@ func (l *look) space() {
 }
 
 // databases looks at the list and at every database in it.
-func (l *look) databases(ctx context.Context, a *answer) {
+func (l *look) databases(ctx context.Context, a *session.Answer) {
 	e := l.engine
 	file := tempName(e.workDir(), "list-")
 	list, known, err := e.listDatabases(ctx, stepPreflight, file)
 	_ = os.Remove(file)
-	if trap, ok := errors.AsType[*TrapError](err); ok && trap.Name == "<PROTECT>" {
+	if trap, ok := errors.AsType[*session.TrapError](err); ok && trap.Name == "<PROTECT>" {
 		l.fail(checkPrivileges, "Give the user %Admin_Operate:Use and read and write access to IRISSYS (CACHESYS)", "%v", err)
 		return
 	}
@@ -206,8 +208,14 @@ func (l *look) databases(ctx context.Context, a *answer) {
 	l.kinds()
 }
 
+// tempName returns the path of a file in the work directory that does not exist:
+// whether LISTDIRS^DBACK overwrites one that does is not documented.
+func tempName(dir, prefix string) string {
+	return filepath.Join(dir, prefix+strings.ToLower(rand.Text()[:12])+".txt")
+}
+
 // listed compares the list with the configuration.
-func (l *look) listed(a *answer, list []string, known []configured) {
+func (l *look) listed(a *session.Answer, list []string, known []configured) {
 	if len(list) == 0 {
 		l.fail(checkList, "Put databases into the backup list, or empty it, which means all", "there is no database in it")
 		return
@@ -230,7 +238,7 @@ func (l *look) listed(a *answer, list []string, known []configured) {
 		l.ok(checkSystem, "all of them are in the list")
 	}
 	text := fmt.Sprintf("%d databases", len(list))
-	if _, ok := a.find("BLEND"); ok && len(a.all("BL")) == 0 {
+	if _, ok := a.Find("BLEND"); ok && len(a.All("BL")) == 0 {
 		text += "; the list itself is empty, which means all but IRISTEMP, IRISLIB and IRISLOCALDATA"
 	}
 	if len(out) > 0 {

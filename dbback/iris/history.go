@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"datfs/dbback/iris/session"
 )
 
 // An entry is one backup in the instance's history.
@@ -15,13 +17,13 @@ type entry struct {
 
 // parseHistory reads the markers BH: index, type, status, description. known is
 // false if the instance did not give them all.
-func parseHistory(a *answer) (entries []entry, known bool) {
-	for _, m := range a.all("BH") {
-		if f := strings.SplitN(m.value, "|", 4); len(f) == 4 { // the description may have bars
-			entries = append(entries, entry{f[0], printable(f[1]), printable(f[2]), strings.TrimSpace(printable(f[3]))})
+func parseHistory(a *session.Answer) (entries []entry, known bool) {
+	for _, m := range a.All("BH") {
+		if f := strings.SplitN(m.Value, "|", 4); len(f) == 4 { // the description may have bars
+			entries = append(entries, entry{f[0], session.Printable(f[1]), session.Printable(f[2]), strings.TrimSpace(session.Printable(f[3]))})
 		}
 	}
-	_, known = a.find("BHEND")
+	_, known = a.Find("BHEND")
 	return entries, known
 }
 
@@ -57,7 +59,7 @@ func (e *MeanwhileError) Error() string {
 
 // alone returns a *MeanwhileError if the history, as it is after the incremental,
 // has backups of others.
-func (r *attempt) alone(a *answer, ours ...string) error {
+func (r *attempt) alone(a *session.Answer, ours ...string) error {
 	after, known := parseHistory(a)
 	if !known || !r.historyKnown {
 		return nil // of what is not documented, only what is seen counts

@@ -3,6 +3,9 @@ package iris
 import (
 	"slices"
 	"testing"
+
+	"datfs/dbback/iris/internal/played"
+	"datfs/dbback/iris/session"
 )
 
 func TestOthers(t *testing.T) {
@@ -39,9 +42,9 @@ func TestOthers(t *testing.T) {
 // A history of which the instance says nothing, or not all, is no reason to fail.
 func TestHistoryUnknown(t *testing.T) {
 	for _, text := range []string{"", "@@ERR|BH|<UNDEFINED>|x|", "@@BH|1|F|Completed|x", "@@BH|x\n@@BHEND|1"} {
-		w := newWorld(t)
+		w := played.New(t)
 		w.Say["BH"] = text
-		eng := w.engine()
+		eng := engine(t, w)
 		begin(t, eng)
 		for _, name := range []string{"mark", "incremental"} {
 			if err := step(t.Context(), eng, name); err != nil {
@@ -55,7 +58,7 @@ func FuzzParseHistory(f *testing.F) {
 	f.Add("@@BH|1|F|Completed|a|b\n@@BHEND|1\n")
 	f.Add("@@BH|\n@@BH|||\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		a := &answer{markers: parseMarkers([]byte(text))}
+		a := session.ParseAnswer(text)
 		entries, _ := parseHistory(a)
 		if foreign, certain := others(nil, entries, "x y"); certain && len(foreign) == 0 {
 			t.Errorf("%q: certain of nothing", text)

@@ -13,6 +13,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // purgeAdvice is what to do against journals that are gone too early.
@@ -29,13 +30,12 @@ func (e *Engine) Journals(ctx context.Context) (*dbback.Journals, error) {
 		return nil, errors.New("no incremental was taken")
 	}
 	out := &dbback.Journals{Facts: make(map[string]string)}
-	t := e.statement("^JRNSWTCH", closeJournalScript())
-	a, err := e.session(ctx, dbback.StepJournals, t)
+	a, err := e.session(ctx, dbback.StepJournals, e.instance.Statement("^JRNSWTCH", closeJournalScript()))
 	if err != nil {
 		return nil, err
 	}
 	e.journalSwitched(a, out)
-	current, dirs := journalPlaces(a)
+	current, dirs := a.JournalPlaces()
 	if current != "" {
 		out.Facts["journal after the backup"] = current
 	}
@@ -50,35 +50,14 @@ func (e *Engine) Journals(ctx context.Context) (*dbback.Journals, error) {
 }
 
 // journalSwitched says what it means if the instance did not go on in a new file.
-func (e *Engine) journalSwitched(a *answer, out *dbback.Journals) {
-	_, err := a.need("^JRNSWTCH", "JRNSWTCH")
+func (e *Engine) journalSwitched(a *session.Answer, out *dbback.Journals) {
+	_, err := a.Need("^JRNSWTCH", "JRNSWTCH")
 	if err == nil {
 		return
 	}
 	text := fmt.Sprintf("the journal file with the marker could not be closed and is copied as it is (%v)", err)
 	out.Warnings = append(out.Warnings, text)
 	out.Facts[dbback.FactJournal] = dbback.JournalOpen
-}
-
-// journalPlaces returns the current journal file and the directories that journal
-// files are in, as the instance says.
-func journalPlaces(a *answer) (current string, dirs []string) {
-	m, ok := a.find("JRN")
-	if !ok {
-		return "", nil
-	}
-	for i, f := range m.fields {
-		f = strings.TrimSpace(f)
-		if !strings.HasPrefix(f, "/") {
-			continue
-		}
-		if i == 0 {
-			current = f
-			f = filepath.Dir(f)
-		}
-		dirs = append(dirs, filepath.Clean(f))
-	}
-	return current, dirs
 }
 
 // pick names the journal files that a restore needs.
@@ -106,7 +85,8 @@ func (e *Engine) pick(out *dbback.Journals, dirs []string) {
 	}
 	// Where the log says that they are comes first.
 	dirs = append([]string{filepath.Dir(r.Required), filepath.Dir(last)}, dirs...)
-	files, others, missing := pickJournals(listFiles(dirs), required, marker)
+	paths, _ := session.FilesIn(dirs) // what cannot be seen is missing, if it is needed
+	files, others, missing := pickJournals(paths, required, marker)
 	for _, f := range files {
 		r.Files = append(r.Files, filepath.Base(f.path))
 		out.Files = append(out.Files, journal(f.path, filepath.Base(f.path), true))
@@ -140,27 +120,6 @@ func journal(path, name string, needed bool) dbback.StoredFile {
 		f.Suffix = "z" // it may be compressed before it is read (InterSystems CPF reference, CompressFiles)
 	}
 	return f
-}
-
-// listFiles returns the paths of what is in the directories, each directory once,
-// in their order. One that cannot be read has no files: those needed are then
-// missing.
-func listFiles(dirs []string) []string {
-	var out []string
-	seen := make(map[string]bool)
-	for _, dir := range dirs {
-		if seen[dir] {
-			continue
-		}
-		seen[dir] = true
-		entries, _ := os.ReadDir(dir)
-		for _, entry := range entries {
-			if !entry.IsDir() {
-				out = append(out, filepath.Join(dir, entry.Name()))
-			}
-		}
-	}
-	return out
 }
 
 // besides names what a restore elsewhere needs to know: journal.log, by which

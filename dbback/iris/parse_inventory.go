@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"datfs/dbback/iris/session"
 )
 
 // A configured is a database of the instance's configuration, as the session
@@ -37,44 +39,44 @@ func (c *configured) remote() bool {
 var errUnfinished = errors.New("the list of the configuration's databases ends in the middle")
 
 // parseInventory reads the markers DB, DBX, DBD and VOL of the list script.
-func parseInventory(a *answer) ([]configured, error) {
-	if t := a.trap("DB"); t != nil {
+func parseInventory(a *session.Answer) ([]configured, error) {
+	if t := a.Trap("DB"); t != nil {
 		t.What = "the list of the configuration's databases"
 		return nil, t
 	}
-	if _, ok := a.find("DBEND"); !ok {
+	if _, ok := a.Find("DBEND"); !ok {
 		return nil, errUnfinished
 	}
 	var out []configured
-	for _, m := range a.all("DB") {
+	for _, m := range a.All("DB") {
 		out = append(out, parseConfigured(m))
 	}
-	for _, m := range a.all("DBX") { // blocks, name in the mirror, directory
-		if len(m.fields) < 3 {
+	for _, m := range a.All("DBX") { // blocks, name in the mirror, directory
+		if len(m.Fields) < 3 {
 			continue
 		}
-		dir := slashed(strings.Join(m.fields[2:], "|"))
-		blocks, err := strconv.ParseInt(m.fields[0], 10, 64)
+		dir := session.Slashed(strings.Join(m.Fields[2:], "|"))
+		blocks, err := strconv.ParseInt(m.Fields[0], 10, 64)
 		for i := range out {
 			if c := &out[i]; c.local && c.directory == dir {
-				c.mirror = m.fields[1]
+				c.mirror = m.Fields[1]
 				if err == nil && blocks > 0 && blocks < maxBlocks/int64(max(c.blockSize, 1)) {
 					c.bytes = blocks * int64(c.blockSize)
 				}
 			}
 		}
 	}
-	for _, m := range a.all("DBD") { // name, directory
+	for _, m := range a.All("DBD") { // name, directory
 		for i := range out {
-			if c := &out[i]; c.local && c.name == m.fields[0] {
-				c.own = slashed(strings.Join(m.fields[1:], "|"))
+			if c := &out[i]; c.local && c.name == m.Fields[0] {
+				c.own = session.Slashed(strings.Join(m.Fields[1:], "|"))
 			}
 		}
 	}
-	for _, m := range a.all("VOL") { // name, directories
+	for _, m := range a.All("VOL") { // name, directories
 		for i := range out {
-			if c := &out[i]; c.local && c.name == m.fields[0] {
-				c.volumes = volumeDirs(m.fields[1:], c.directory)
+			if c := &out[i]; c.local && c.name == m.Fields[0] {
+				c.volumes = volumeDirs(m.Fields[1:], c.directory)
 			}
 		}
 	}
@@ -84,19 +86,19 @@ func parseInventory(a *answer) ([]configured, error) {
 // parseConfigured reads a marker DB: name, directory, and of a database of this
 // instance's own seven properties: block size, size in MB, mounted, mounted
 // read-only, mirrored, encrypted, journal state.
-func parseConfigured(m marker) configured {
+func parseConfigured(m session.Marker) configured {
 	const properties = 7
-	n := len(m.fields) - properties
+	n := len(m.Fields) - properties
 	if n < 2 {
-		c := configured{name: m.fields[0], directory: strings.Join(m.fields[1:], "|")}
+		c := configured{name: m.Fields[0], directory: strings.Join(m.Fields[1:], "|")}
 		if strings.HasPrefix(c.directory, "/") {
-			c.directory = slashed(c.directory)
+			c.directory = session.Slashed(c.directory)
 		}
 		return c
 	}
-	p := m.fields[n:]
+	p := m.Fields[n:]
 	c := configured{
-		name: m.fields[0], directory: slashed(strings.Join(m.fields[1:n], "|")), local: true,
+		name: m.Fields[0], directory: session.Slashed(strings.Join(m.Fields[1:n], "|")), local: true,
 		mounted: p[2] == "1", readOnly: p[3] == "1", mirrored: p[4] == "1", encrypted: p[5] == "1", journal: p[6],
 	}
 	if bs, err := strconv.ParseInt(p[0], 10, 32); err == nil && bs > 0 {
@@ -113,7 +115,7 @@ func parseConfigured(m marker) configured {
 func volumeDirs(fields []string, own string) (out []string) {
 	seen := map[string]bool{own: true}
 	for _, dir := range fields {
-		dir = slashed(strings.TrimSpace(dir))
+		dir = session.Slashed(strings.TrimSpace(dir))
 		if strings.HasPrefix(dir, "/") && !seen[dir] {
 			seen[dir] = true
 			out = append(out, dir)

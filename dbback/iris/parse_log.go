@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"datfs/dbback/iris/session"
 )
 
 // A backupLog is what the log of BACKUP^DBACK says. The layout is that of a full
@@ -114,7 +116,7 @@ func (ls logLines) block() (dirs []string) {
 			break
 		}
 		if strings.HasPrefix(line, "/") {
-			dirs = append(dirs, slashed(line))
+			dirs = append(dirs, session.Slashed(line))
 		} else if line != "" {
 			break
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"datfs/dbback/iris/session"
 )
 
 func TestParseReturn(t *testing.T) {
@@ -116,7 +118,7 @@ func FuzzParseList(f *testing.F) {
 			t.Skip()
 		}
 		for _, dir := range dirs {
-			if !strings.HasPrefix(dir, "/") || !strings.HasSuffix(dir, "/") || slashed(dir) != dir {
+			if !strings.HasPrefix(dir, "/") || !strings.HasSuffix(dir, "/") || session.Slashed(dir) != dir {
 				t.Errorf("%q is not a directory as the product writes it", dir)
 			}
 		}
@@ -223,7 +225,7 @@ func FuzzParseLog(f *testing.F) {
 			t.Errorf("offset %d, %d blocks", l.offset, l.blocks)
 		}
 		for _, dir := range l.directories {
-			if slashed(dir) != dir {
+			if session.Slashed(dir) != dir {
 				t.Errorf("directory %q", dir)
 			}
 		}
@@ -290,99 +292,10 @@ func FuzzParseCPF(f *testing.F) {
 	})
 }
 
-func TestParseSettings(t *testing.T) {
-	got, err := parseSettings(strings.NewReader("wijlast=/wij/\r\nsecurity_settings.iris_user: irisusr\n\nno value\n=x\na=b:c\n"))
-	want := map[string]string{"wijlast": "/wij/", "security_settings.iris_user": "irisusr", "a": "b:c"}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%q, %v", got, err)
-	}
-}
-
-func FuzzParseSettings(f *testing.F) {
-	f.Add("wijlast=/wij/\nsecurity_settings.iris_user: irisusr\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		got, err := parseSettings(strings.NewReader(s))
-		if err != nil {
-			t.Skip()
-		}
-		for key, value := range got {
-			if key == "" || strings.ContainsAny(key, "=:\n") || !strings.Contains(s, key) || !strings.Contains(s, value) {
-				t.Errorf("%q: %q", key, value)
-			}
-		}
-	})
-}
-
-func TestParseQlist(t *testing.T) {
-	b, err := os.ReadFile("testdata/qlist.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		name                 string
-		found                bool
-		status, health, data string
-	}{
-		{"insttest", true, "running, since Fri May 13 22:07:02 2016", "ok", "/mgr/config"},
-		{"OLD", true, "down, last used Fri May 13 22:07:02 2016", "", "/usr/cachesys"},
-		{"SHUT", true, "sign-on inhibited: starting", "warn", "/usr/irissys"},
-		{"SHORT", false, "", "", ""},
-		{"INST", false, "", "", ""},
-	}
-	for _, tt := range tests {
-		l, ok := parseQlist(string(b), tt.name)
-		if ok != tt.found || l.status != tt.status || l.health != tt.health || l.data != tt.data {
-			t.Errorf("%s: %+v, %v", tt.name, l, ok)
-		}
-	}
-}
-
-func FuzzParseQlist(f *testing.F) {
-	f.Add("A^/x^1^running^iris.cpf^1^2^3^ok^IRIS^^^/d", "a")
-	f.Add("A^^^^", "")
-	f.Fuzz(func(t *testing.T, s, name string) {
-		l, ok := parseQlist(s, name)
-		if ok && !strings.EqualFold(l.name, strings.TrimSpace(l.name)) || ok && !strings.EqualFold(l.name, name) {
-			t.Errorf("%q is found as %q", name, l.name)
-		}
-		if !ok && l != (instanceLine{}) {
-			t.Errorf("nothing is found, but %+v", l)
-		}
-	})
-}
-
-func TestParseVersion(t *testing.T) {
-	tests := []struct {
-		text string
-		want version
-	}{
-		{"IRIS for UNIX (Red Hat Enterprise Linux 7 for x86-64) 2022.1 (Build 209U) Tue May 31 2022 12:16:40 EDT", version{"IRIS", "2022.1", 2022}},
-		{"IRIS for UNIX (Ubuntu Server LTS for x86-64 Containers) 2024.1.0 (Build 263U) Wed Mar 13 2024", version{"IRIS", "2024.1.0", 2024}},
-		{"Cache for UNIX (SUSE Linux Enterprise Server for x86-64) 2017.2.2 (Build 865U) Mon Jun 25 2018", version{"Cache", "2017.2.2", 2017}},
-		{"Cache for UNIX 5.0.21", version{"Cache", "", 0}},
-		{"", version{}},
-	}
-	for _, tt := range tests {
-		if got := parseVersion(tt.text); got != tt.want {
-			t.Errorf("%q: %+v, want %+v", tt.text, got, tt.want)
-		}
-	}
-}
-
-func FuzzParseVersion(f *testing.F) {
-	f.Add("IRIS for UNIX (Red Hat Enterprise Linux 7 for x86-64) 2022.1 (Build 209U)")
-	f.Fuzz(func(t *testing.T, s string) {
-		v := parseVersion(s)
-		if !strings.Contains(s, v.product) || !strings.Contains(s, v.number) || (v.year > 0) != (v.number != "" && !strings.HasPrefix(v.number, "0000")) {
-			t.Errorf("%q: %+v", s, v)
-		}
-	})
-}
-
 func TestParseInventory(t *testing.T) {
 	text := "Node: h, Instance: IRIS\n\n%SYS>\n@@DB|IRISSYS|/mgr/|8192|100|1|0|0|0|3\r\n@@DB|USER|/db/us|er/|8192|64|1|1|1|1|2\n@@DB|FAR|:ds:OTHER:X\n@@DB|LOST|/lost\n%SYS>\n@@DBEND|1\n" +
 		"@@DBX|8193||/db/us|er/\n@@DBX|x|M:USER|/mgr\n@@DBX|1\n@@DBD|USER|/db/us|er\n@@DBD|FAR|/x/\n@@VOL|USER|/db/us/|/vol1|/vol1/| \n%SYS>"
-	got, err := parseInventory(&answer{markers: parseMarkers([]byte(text))})
+	got, err := parseInventory(session.ParseAnswer(text))
 	want := []configured{
 		{name: "IRISSYS", directory: "/mgr/", local: true, blockSize: 8192, bytes: 100 << 20, mounted: true, mirror: "M:USER", journal: "3"},
 		{
@@ -398,10 +311,10 @@ func TestParseInventory(t *testing.T) {
 	if got[1].journaled() || !got[0].journaled() || !got[2].remote() || got[3].remote() || got[0].remote() {
 		t.Error("journaled or remote is wrong")
 	}
-	if _, err := parseInventory(&answer{markers: parseMarkers([]byte("@@DB|A|/a/\n"))}); err == nil {
+	if _, err := parseInventory(session.ParseAnswer("@@DB|A|/a/\n")); err == nil {
 		t.Error("a list without its end is taken")
 	}
-	_, err = parseInventory(&answer{markers: parseMarkers([]byte("@@ERR|DB|<PROTECT>|x|\n@@DBEND|1\n"))})
+	_, err = parseInventory(session.ParseAnswer("@@ERR|DB|<PROTECT>|x|\n@@DBEND|1\n"))
 	if err == nil || !strings.Contains(err.Error(), "<PROTECT>") {
 		t.Errorf("a trap gives %v", err)
 	}
@@ -411,7 +324,7 @@ func FuzzParseInventory(f *testing.F) {
 	f.Add("@@DB|USER|/db/user/|8192|64|1|1|1|1|2\n@@DBEND|1\n@@DBX|8193||/db/user/\n@@DBD|USER|/db/user/\n@@VOL|USER|/a/|/b\n")
 	f.Add("@@DB|\n@@DB||\n@@VOL|\n@@DBX|||\n@@DBEND|")
 	f.Fuzz(func(t *testing.T, s string) {
-		dbs, err := parseInventory(&answer{markers: parseMarkers([]byte(s))})
+		dbs, err := parseInventory(session.ParseAnswer(s))
 		if err != nil {
 			return
 		}
@@ -424,56 +337,4 @@ func FuzzParseInventory(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestParseMarkers(t *testing.T) {
-	text := "%SYS>write \"@@NO|1\"\n@@A|1\r\n@@B|x|y\n @@C|indented\n@@lower|1\n@@|1\n@@D\n%SYS 2d1>\n@@A|2"
-	got := parseMarkers([]byte(text))
-	want := []marker{
-		{"A", "1", []string{"1"}},
-		{"B", "x|y", []string{"x", "y"}},
-		{"A", "2", []string{"2"}},
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v", got)
-	}
-	a := &answer{markers: got}
-	if m, ok := a.find("A"); !ok || m.value != "2" {
-		t.Errorf("the last A is %+v", m)
-	}
-}
-
-func FuzzParseMarkers(f *testing.F) {
-	f.Add("%SYS>\n@@A|1\n@@ERR|A|<PROTECT>|x+1^Y|data|with|bars\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		a := &answer{markers: parseMarkers([]byte(s))}
-		for _, m := range a.markers {
-			if strings.Join(m.fields, "|") != m.value || strings.Contains(m.value, "\n") {
-				t.Errorf("%+v", m)
-			}
-			if !strings.Contains(s, "@@"+m.name+"|") {
-				t.Errorf("marker %s out of nothing", m.name)
-			}
-		}
-		if trap := a.trap("A"); trap != nil && trap.Error() == "" {
-			t.Error("a trap that says nothing")
-		}
-	})
-}
-
-func TestTrap(t *testing.T) {
-	tests := []struct {
-		line string
-		want TrapError
-	}{
-		{"@@ERR|A|<PROTECT>|L+1^R|a|b", TrapError{Name: "<PROTECT>", Location: "L+1^R", Data: "a|b"}},
-		{"@@ERR|A|<UNDEFINED>", TrapError{Name: "<UNDEFINED>"}},
-		{"@@ERR|A", TrapError{}},
-	}
-	for _, tt := range tests {
-		a := &answer{markers: parseMarkers([]byte(tt.line + "\n"))}
-		if got := a.trap("A"); got == nil || *got != tt.want {
-			t.Errorf("%s: %+v, want %+v", tt.line, got, tt.want)
-		}
-	}
 }

@@ -3,9 +3,10 @@ package iris
 import (
 	"bufio"
 	"io"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"datfs/dbback/iris/session"
 )
 
 // parseReturn reads the return value of a function of ^DBACK: "0" is failure, "1"
@@ -17,7 +18,7 @@ func parseReturn(value string) (ok bool, warnings []string) {
 		return false, nil
 	}
 	for text := range strings.SplitSeq(rest, "~") {
-		if text = strings.TrimSpace(printable(text)); text != "" {
+		if text = strings.TrimSpace(session.Printable(text)); text != "" {
 			warnings = append(warnings, text)
 		}
 	}
@@ -60,22 +61,10 @@ func parseList(r io.Reader) ([]string, error) {
 		if !strings.HasPrefix(dir, "/") {
 			continue
 		}
-		if dir = slashed(dir); !seen[dir] {
+		if dir = session.Slashed(dir); !seen[dir] {
 			seen[dir] = true
 			dirs = append(dirs, dir)
 		}
 	}
 	return dirs, sc.Err()
-}
-
-// slashed returns a directory as the product writes it: clean, with a slash at
-// its end.
-func slashed(dir string) string {
-	if dir == "" {
-		return ""
-	}
-	if dir = filepath.Clean(dir); dir == "/" {
-		return dir
-	}
-	return dir + "/"
 }

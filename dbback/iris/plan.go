@@ -4,13 +4,14 @@ import (
 	"path/filepath"
 
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // Plan implements [dbback.Engine]. The statements are made by the functions that
 // make those that are run.
 func (e *Engine) Plan(run *dbback.Run, survey *dbback.Survey) []dbback.PlannedStep {
 	file, log := e.incrementalFiles(run)
-	list := func(n string) script { return listScript(filepath.Join(e.runDir(run), "list-"+n+".txt")) }
+	list := func(n string) session.Script { return listScript(filepath.Join(e.runDir(run), "list-"+n+".txt")) }
 	var paths []string
 	for _, db := range survey.Databases {
 		paths = append(paths, db.Paths...)
@@ -24,7 +25,7 @@ func (e *Engine) Plan(run *dbback.Run, survey *dbback.Survey) []dbback.PlannedSt
 		{Step: dbback.StepRecord, What: "Record an external full backup (type E)", Statements: recordScript(e.description("external copy", run))},
 		{Step: dbback.StepEstimate, What: "Ask how large the incremental will be, and compare with the free space", Statements: sizeScript()},
 		{Step: dbback.StepIncremental, What: "Take the incremental (type I): all that changed since the mark. The instance suspends its write daemon for the last pass", Statements: incremental, Files: []string{file, log}},
-		{Step: dbback.StepJournals, What: "Switch the journal, and store the files from the oldest that a restore needs to the one with the marker, journal.log, and the configuration", Statements: closeJournalScript(), Files: append([]string{filepath.Join(e.mgr, "journal.log")}, e.configFiles()...)},
+		{Step: dbback.StepJournals, What: "Switch the journal, and store the files from the oldest that a restore needs to the one with the marker, journal.log, and the configuration", Statements: closeJournalScript(), Files: append([]string{filepath.Join(e.mgr, dbback.JournalLog)}, e.configFiles()...)},
 		{Step: dbback.StepSeal, What: "Make the set final"},
 	}
 }
@@ -61,7 +62,7 @@ func (e *Engine) Sentences(step string) (means, next string) {
 	case dbback.StepEstimate:
 		return meansEstimate, nextAgain
 	case dbback.StepIncremental:
-		return meansIncremental, nextAgain + ". If users hang, resume the write daemon with: iris stat " + e.opts.Instance + " -W"
+		return meansIncremental, nextAgain + ". If users hang, resume the write daemon with: iris stat " + e.instance.Name() + " -W"
 	case dbback.StepJournals, dbback.StepSeal:
 		return meansSeal, nextAgain
 	}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // stepPreflight is what the transcript of the preflight is called.
@@ -104,34 +104,31 @@ func (l *look) all(ctx context.Context) {
 // status asks the command for the instance's state, if it is the usual one.
 func (l *look) status(ctx context.Context) bool {
 	e := l.engine
-	if e.control == "" {
+	control := e.instance.ControlProgram()
+	if control == "" {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(e.opts.StatementTimeout, 0)+e.terminal.grace)
+	limits := &e.instance.Options
+	ctx, cancel := context.WithTimeout(ctx, max(limits.StatementTimeout, 0)+limits.Grace)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, e.control, "qlist", e.opts.Instance)
-	cmd.Env = childEnv(os.Environ())
-	cmd.WaitDelay = e.terminal.grace
-	text, err := cmd.CombinedOutput()
-	e.heard = append(e.heard, said{stepPreflight, fmt.Sprintf("$ %s\n%s\n", strings.Join(cmd.Args, " "), text)})
-	line, found := parseQlist(string(text), e.opts.Instance)
-	if !found {
-		l.fail(checkInstance, "Check the name with: "+e.control+" list", "%s qlist does not know an instance %s (%s)",
-			e.control, e.opts.Instance, lastLines(string(text)+"\n"+errorText(err)))
+	line, text, err := e.instance.Qlist(ctx, control, e.instance.Name())
+	e.heard = append(e.heard, said{stepPreflight, text})
+	if err != nil {
+		l.fail(checkInstance, "Check the name with: "+control+" list", "%v", err)
 		return false
 	}
-	e.install = line.directory
-	switch status := strings.ToLower(line.status); {
+	e.install = line.Directory
+	switch status := strings.ToLower(line.Status); {
 	case strings.HasPrefix(status, "down"):
-		l.fail(checkInstance, "Start it; for the files of an instance that is down there is: datfs backup files", "the instance is %s", line.status)
+		l.fail(checkInstance, "Start it; for the files of an instance that is down there is: datfs backup files", "the instance is %s", line.Status)
 		return false
 	case !strings.HasPrefix(status, "running"):
-		l.fail(checkInstance, "Wait until users can sign on, and run it again", "the state of the instance is: %s", line.status)
+		l.fail(checkInstance, "Wait until users can sign on, and run it again", "the state of the instance is: %s", line.Status)
 		return false
-	case line.health != "" && line.health != "ok":
-		l.warn(checkInstance, "Look in messages.log", "the instance is %s; its health is %q", line.status, line.health)
+	case line.Health != "" && line.Health != "ok":
+		l.warn(checkInstance, "Look in messages.log", "the instance is %s; its health is %q", line.Status, line.Health)
 	default:
-		l.ok(checkInstance, "%s", line.status)
+		l.ok(checkInstance, "%s", line.Status)
 	}
 	return true
 }
@@ -144,15 +141,20 @@ func errorText(err error) string {
 }
 
 // session opens the first session and looks at whose it is.
-func (l *look) session(ctx context.Context) (*answer, bool) {
+func (l *look) session(ctx context.Context) (*session.Answer, bool) {
 	e := l.engine
-	a, err := e.session(ctx, stepPreflight, e.statement("preflight", lookScript()))
-	if failed, ok := errors.AsType[*SessionError](err); ok {
-		failed.What = strings.Join(e.terminal.command, " ")
-		l.fail(failed.check, failed.Do, "%v", failed)
+	a, err := e.session(ctx, stepPreflight, e.instance.Statement("preflight", lookScript()))
+	command := strings.Join(e.instance.CommandLine(), " ")
+	if failed, ok := errors.AsType[*session.NoAnswerError](err); ok {
+		failed.What = command
+		check := checkSession
+		if failed.Down {
+			check = checkInstance
+		}
+		l.fail(check, failed.Do, "%v", failed)
 		return nil, false
 	}
-	if wrong, ok := errors.AsType[*NamespaceError](err); ok {
+	if wrong, ok := errors.AsType[*session.NamespaceError](err); ok {
 		l.fail(checkNamespace, "Take the Startup Namespace from this user, or use another one", "%v", wrong)
 		return nil, false
 	}
@@ -160,24 +162,23 @@ func (l *look) session(ctx context.Context) (*answer, bool) {
 		l.fail(checkSession, "", "%v", err)
 		return nil, false
 	}
-	l.ok(checkSession, "%s answers", strings.Join(e.terminal.command, " "))
+	l.ok(checkSession, "%s answers", command)
 	l.ok(checkNamespace, "%%SYS")
 	l.version(a)
 	l.privileges(a)
 	return a, l.manager(a)
 }
 
-func (l *look) version(a *answer) {
-	m, _ := a.find("READY")
-	text := strings.TrimSpace(printable(m.value))
+func (l *look) version(a *session.Answer) {
+	text := a.ProductVersion()
 	l.survey.Version = text
-	switch v := parseVersion(text); {
-	case v.product == "" || v.number == "":
+	switch v := session.ParseVersion(text); {
+	case v.Product == "" || v.Number == "":
 		l.warn(checkVersion, "Try a restore before you rely on it", "%q is not known", text)
-	case v.year < oldest:
-		l.warn(checkVersion, "Try a restore before you rely on it", "%s: nothing is known of %s before %d", text, v.product, oldest)
+	case v.Year < oldest:
+		l.warn(checkVersion, "Try a restore before you rely on it", "%s: nothing is known of %s before %d", text, v.Product, oldest)
 	default:
-		l.ok(checkVersion, "%s %s", v.product, v.number)
+		l.ok(checkVersion, "%s %s", v.Product, v.Number)
 	}
 }
 
@@ -186,11 +187,11 @@ func (l *look) version(a *answer) {
 const oldest = 2013
 
 // privileges reports what the session was not allowed to do.
-func (l *look) privileges(a *answer) {
+func (l *look) privileges(a *session.Answer) {
 	var denied []string
-	for _, m := range a.all("ERR") {
-		if t := a.trap(m.fields[0]); t != nil && t.Name == "<PROTECT>" {
-			denied = append(denied, strings.TrimSuffix(m.fields[0]+" at "+t.Location, " at "))
+	for _, m := range a.All("ERR") {
+		if t := a.Trap(m.Fields[0]); t != nil && t.Name == "<PROTECT>" {
+			denied = append(denied, strings.TrimSuffix(m.Fields[0]+" at "+t.Location, " at "))
 		}
 	}
 	if len(denied) > 0 {
@@ -202,25 +203,20 @@ func (l *look) privileges(a *answer) {
 }
 
 // manager finds the manager directory.
-func (l *look) manager(a *answer) bool {
-	m, err := a.need("ManagerDirectory", "MGR")
+func (l *look) manager(a *session.Answer) bool {
+	mgr, err := a.Manager()
 	if err != nil {
 		l.fail(checkManager, "", "%v", err)
 		return false
 	}
-	dir := strings.TrimSpace(m.value)
-	if !filepath.IsAbs(dir) || hasControl(dir) {
-		l.fail(checkManager, "", "%q is not the path of a directory", dir)
-		return false
-	}
 	e := l.engine
-	e.mgr = filepath.Clean(dir)
-	l.survey.Facts["manager directory"] = slashed(e.mgr)
+	e.mgr = mgr
+	l.survey.Facts["manager directory"] = session.Slashed(e.mgr)
 	if info, err := os.Stat(e.mgr); err != nil || !info.IsDir() {
 		l.fail(checkManager, "Run datfs where the instance's files are, as its owner", "%s cannot be looked into here: %s", e.mgr, errorText(err))
 		return false
 	}
-	l.ok(checkManager, "%s", slashed(e.mgr))
+	l.ok(checkManager, "%s", session.Slashed(e.mgr))
 	return true
 }
 
@@ -229,12 +225,12 @@ func (l *look) manager(a *answer) bool {
 func (l *look) workDir() bool {
 	e := l.engine
 	dir := e.workDir()
-	if err := makeDir(dir); err != nil {
+	if err := session.MakeDir(dir); err != nil {
 		l.fail(checkWorkDir, "Run datfs as the instance's owner, or give a --work-dir that both can write to", "it cannot be made: %v", err)
 		return false
 	}
-	held, err := e.takeLocks(false)
-	if errors.Is(err, ErrBusy) {
+	err := e.instance.Lock(e.mgr, false)
+	if errors.Is(err, session.ErrBusy) {
 		l.fail(checkBusy, "Wait for it to end; fuser -v with the path of the lock shows which process it is", "%v", err)
 		return false
 	}
@@ -242,7 +238,7 @@ func (l *look) workDir() bool {
 		l.fail(checkWorkDir, "Run datfs as the instance's owner, or give a --work-dir that both can write to", "it cannot be written to: %v", err)
 		return false
 	}
-	_ = held.Close()
+	_ = e.instance.Unlock()
 	l.restores()
 	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it suspends the write daemon, or makes this one fail")
 	return true
@@ -251,7 +247,7 @@ func (l *look) workDir() bool {
 // restores tells of restores that were begun and given up: what they have in their
 // directories is not encrypted.
 func (l *look) restores() {
-	dirs, _ := filepath.Glob(filepath.Join(globEscape(l.engine.workDir()), workPrefix+"-*"))
+	dirs, _ := filepath.Glob(filepath.Join(globEscape(l.engine.workDir()), session.RestorePrefix+"*"))
 	if len(dirs) > 0 {
 		l.warn(checkRestores, "Go on with them (datfs restore iris), or remove these directories",
 			"begun and not ended; the incrementals in their directories are not encrypted: %s", strings.Join(dirs, ", "))

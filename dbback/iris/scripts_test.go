@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"datfs/dbback"
+	"datfs/dbback/iris/internal/played"
+	"datfs/dbback/iris/session"
 )
 
 // Every line must fit a terminal that takes one command a line and of which the
@@ -15,7 +17,7 @@ import (
 func TestScripts(t *testing.T) {
 	const file = `/a "quoted"/x.cbk`
 	tests := []struct {
-		script script
+		script session.Script
 		has    string
 	}{
 		{lookScript(), `##class(%File).ManagerDirectory()`},
@@ -45,23 +47,10 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-func FuzzQuote(f *testing.F) {
-	f.Add(`a "b" c`)
-	f.Add(`"`)
-	f.Fuzz(func(t *testing.T, s string) {
-		q := quote(s)
-		inner, ok := strings.CutPrefix(q, `"`)
-		inner, ok2 := strings.CutSuffix(inner, `"`)
-		if !ok || !ok2 || strings.ReplaceAll(inner, `""`, "") != strings.ReplaceAll(s, `"`, "") || strings.ReplaceAll(inner, `""`, `"`) != s {
-			t.Errorf("%q becomes %s", s, q)
-		}
-	})
-}
-
 // What a dry run shows is what is run.
 func TestPlanIsRun(t *testing.T) {
-	w := newWorld(t)
-	e := w.engine()
+	w := played.New(t)
+	e := engine(t, w)
 	l := begin(t, e)
 	plan := e.Plan(l.Run, l.survey)
 	steps := []func() error{
@@ -98,7 +87,7 @@ func TestPlanIsRun(t *testing.T) {
 	if !slices.Equal(names, want) {
 		t.Errorf("steps %q", names)
 	}
-	for _, path := range []string{w.at("mgr/user/IRIS.DAT"), e.Leaves(l.Run)[0], w.at("mgr/journal.log")} {
+	for _, path := range []string{w.At("mgr/user/IRIS.DAT"), e.Leaves(l.Run)[0], w.At("mgr/journal.log")} {
 		if !slices.Contains(files, path) {
 			t.Errorf("%s is not planned: %q", path, files)
 		}
@@ -106,7 +95,7 @@ func TestPlanIsRun(t *testing.T) {
 }
 
 func TestSentences(t *testing.T) {
-	e := &Engine{opts: Options{Instance: "IRIS"}}
+	e := &Engine{instance: &session.Instance{Options: session.Options{Instance: "IRIS"}}}
 	for _, step := range []string{"preflight", dbback.StepPrepare} {
 		if means, next := e.Sentences(step); means != "" || next != "" {
 			t.Errorf("step %s, before the mark: %q, %q", step, means, next)
@@ -135,46 +124,4 @@ func TestAcceptance(t *testing.T) {
 			t.Errorf("acceptance.sh lacks %s", line)
 		}
 	}
-}
-
-func TestOutput(t *testing.T) {
-	out := &output{}
-	long := strings.Repeat("0123456789abcdef", 1<<16) // 1 MiB
-	for _, s := range []string{"start", long, long, long, long, "the end"} {
-		if n, err := out.Write([]byte(s)); n != len(s) || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	s := out.String()
-	if !strings.HasPrefix(s, "start0123") || !strings.HasSuffix(s, "cdefthe end") || !strings.Contains(s, "are left out") {
-		t.Error("start, end or the note of the gap is lost")
-	}
-	if len(s) > 4*keepOutput {
-		t.Errorf("%d bytes are kept", len(s))
-	}
-	short := &output{}
-	short.Write([]byte("a"))
-	short.Write([]byte("b"))
-	if short.String() != "ab" {
-		t.Errorf("%q", short.String())
-	}
-}
-
-func TestLastLines(t *testing.T) {
-	if got := lastLines("1\n2\n\n3\r\n4\n5\n\x1b[1m6\n7\n\n"); got != "2 / 3 / 4 / 5 / [1m6 / 7" {
-		t.Errorf("%q", got)
-	}
-	if got := lastLines(strings.Repeat("é", 1000)); len(got) > 700 || !strings.HasPrefix(got, "…") {
-		t.Errorf("%q", got)
-	}
-}
-
-func FuzzLastLines(f *testing.F) {
-	f.Add("a\n\x1b]0;x\a\nb\xff")
-	f.Fuzz(func(t *testing.T, s string) {
-		got := lastLines(s)
-		if len(got) > 700 || strings.ContainsFunc(got, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7F }) {
-			t.Errorf("%q", got)
-		}
-	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback"
+	"datfs/dbback/iris/session"
 )
 
 // List implements [dbback.Engine]: LISTDIRS^DBACK says which directories, the
@@ -36,16 +37,16 @@ func (e *Engine) List(ctx context.Context) ([]catalog.Database, error) {
 // listDatabases asks for the list and the configuration; the list is written to
 // file.
 func (e *Engine) listDatabases(ctx context.Context, step, file string) ([]string, []configured, error) {
-	a, err := e.session(ctx, step, e.statement("LISTDIRS^DBACK", listScript(file)))
+	a, err := e.session(ctx, step, e.instance.Statement("LISTDIRS^DBACK", listScript(file)))
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := a.need("LISTDIRS^DBACK", "LIST")
+	m, err := a.Need("LISTDIRS^DBACK", "LIST")
 	if err != nil {
 		return nil, nil, err
 	}
-	if ok, _ := parseReturn(m.value); !ok {
-		return nil, nil, &AnswerError{What: "LISTDIRS^DBACK", Answer: m.value}
+	if ok, _ := parseReturn(m.Value); !ok {
+		return nil, nil, &session.AnswerError{What: "LISTDIRS^DBACK", Answer: m.Value}
 	}
 	known, err := parseInventory(a)
 	if err != nil {
@@ -68,20 +69,21 @@ func (e *Engine) Mark(ctx context.Context) error {
 	if err := e.begun(); err != nil {
 		return err
 	}
-	t := task{name: "CLRINC^DBACK", script: markScript(), limit: e.opts.MarkTimeout, patience: e.opts.AbortTimeout}
+	t := e.instance.Long("CLRINC^DBACK", markScript())
+	t.Limit = e.opts.MarkTimeout
 	a, err := e.session(ctx, dbback.StepMark, t)
-	if ended, ok := errors.AsType[*EndedError](err); ok && ended.Signal != 0 {
+	if ended, ok := errors.AsType[*session.EndedError](err); ok && ended.Signal != 0 {
 		return fmt.Errorf("%w; it may have left switch 13 set, which keeps all others from changing anything: look with ^SWSET", err)
 	}
 	if err != nil {
 		return err
 	}
-	m, err := a.need(t.name, "CLRINC")
+	m, err := a.Need(t.Name, "CLRINC")
 	if err != nil {
 		return err
 	}
-	if ok, _ := parseReturn(m.value); !ok {
-		return &AnswerError{What: t.name, Answer: m.value, Why: "nothing was copied; another backup that is running can be the reason"}
+	if ok, _ := parseReturn(m.Value); !ok {
+		return &session.AnswerError{What: t.Name, Answer: m.Value, Why: "nothing was copied; another backup that is running can be the reason"}
 	}
 	e.run.history, e.run.historyKnown = parseHistory(a)
 	return nil
@@ -92,27 +94,27 @@ func (e *Engine) Record(ctx context.Context) error {
 	if err := e.begun(); err != nil {
 		return err
 	}
-	t := e.statement("BACKUP^DBACK of type E", recordScript(e.description("external copy", e.run.Run)))
+	t := e.instance.Statement("BACKUP^DBACK of type E", recordScript(e.description("external copy", e.run.Run)))
 	a, err := e.session(ctx, dbback.StepRecord, t)
 	if err != nil {
 		return err
 	}
-	m, err := a.need(t.name, "E")
+	m, err := a.Need(t.Name, "E")
 	if err != nil {
 		return err
 	}
-	ok, warnings := parseReturn(m.value)
+	ok, warnings := parseReturn(m.Value)
 	if !ok {
-		return &AnswerError{What: t.name, Answer: m.value}
+		return &session.AnswerError{What: t.Name, Answer: m.Value}
 	}
 	for _, w := range warnings {
-		e.run.Log("%s: warning of the instance: %s", t.name, w)
-		e.run.warnings = append(e.run.warnings, t.name+": warning of the instance: "+w)
+		e.run.Log("%s: warning of the instance: %s", t.Name, w)
+		e.run.warnings = append(e.run.warnings, t.Name+": warning of the instance: "+w)
 	}
 	// Seen with an instance that has no history: 0,No information recorded about a
 	// full backup. How a record looks is not documented.
-	if m, ok := a.find("LF"); ok && strings.HasPrefix(m.value, "0,") {
-		e.run.Log("%s succeeded, but the instance says of its last full backup: %s", t.name, printable(m.value))
+	if m, ok := a.Find("LF"); ok && strings.HasPrefix(m.Value, "0,") {
+		e.run.Log("%s succeeded, but the instance says of its last full backup: %s", t.Name, session.Printable(m.Value))
 	}
 	return nil
 }
@@ -123,22 +125,22 @@ func (e *Engine) Estimate(ctx context.Context) (int64, string, error) {
 	if err := e.begun(); err != nil {
 		return -1, "", err
 	}
-	t := e.statement("INT^DBSIZE", sizeScript())
+	t := e.instance.Statement("INT^DBSIZE", sizeScript())
 	a, err := e.session(ctx, dbback.StepEstimate, t)
 	if err != nil {
 		return -1, "", err
 	}
-	m, err := a.need(t.name, "SIZE")
-	if trap, ok := errors.AsType[*TrapError](err); ok {
+	m, err := a.Need(t.Name, "SIZE")
+	if trap, ok := errors.AsType[*session.TrapError](err); ok {
 		e.run.Log("the size of the incremental is not known: %v", trap)
 		return -1, e.run.dir, nil
 	}
 	if err != nil {
 		return -1, "", err
 	}
-	size, ok := parseSize(m.value)
+	size, ok := parseSize(m.Value)
 	if !ok {
-		e.run.Log("the size of the incremental is not known: INT^DBSIZE answered %q", printable(m.value))
+		e.run.Log("the size of the incremental is not known: INT^DBSIZE answered %q", session.Printable(m.Value))
 		return -1, e.run.dir, nil
 	}
 	return size, e.run.dir, nil
@@ -150,37 +152,32 @@ func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 		return nil, err
 	}
 	file, logFile := e.incrementalFiles(e.run.Run)
-	t := task{
-		name:     "BACKUP^DBACK of type I",
-		script:   incrementalScript(e.description("incremental", e.run.Run), file, logFile, e.opts.QuiesceTimeout),
-		limit:    e.opts.BackupTimeout,
-		patience: e.opts.AbortTimeout,
-		abort:    e.abort,
-	}
+	t := e.instance.Long("BACKUP^DBACK of type I", incrementalScript(e.description("incremental", e.run.Run), file, logFile, e.opts.QuiesceTimeout))
+	t.Abort = e.abort
 	a, err := e.session(ctx, dbback.StepIncremental, t)
 	e.tellLog(logFile)
 	if err != nil {
-		if ended, ok := errors.AsType[*EndedError](err); ok && ended.Signal != 0 {
-			err = fmt.Errorf("%w; it may have left the write daemon suspended: look in messages.log, and resume it with: iris stat %s -W", err, e.opts.Instance)
+		if ended, ok := errors.AsType[*session.EndedError](err); ok && ended.Signal != 0 {
+			err = fmt.Errorf("%w; it may have left the write daemon suspended: look in messages.log, and resume it with: iris stat %s -W", err, e.instance.Name())
 		}
 		return nil, errors.Join(err, logEnd(logFile))
 	}
-	m, err := a.need(t.name, "I")
+	m, err := a.Need(t.Name, "I")
 	if err != nil {
 		return nil, errors.Join(err, logEnd(logFile))
 	}
-	ok, warnings := parseReturn(m.value)
+	ok, warnings := parseReturn(m.Value)
 	if !ok {
 		why := ""
 		if err := logEnd(logFile); err != nil {
 			why = err.Error()
 		}
-		return nil, &AnswerError{What: t.name, Answer: m.value, Why: why}
+		return nil, &session.AnswerError{What: t.Name, Answer: m.Value, Why: why}
 	}
 	if err := e.run.alone(a, e.description("external copy", e.run.Run), e.description("incremental", e.run.Run)); err != nil {
 		return nil, err
 	}
-	return e.judge(t.name, file, logFile, warnings)
+	return e.judge(t.Name, file, logFile, warnings)
 }
 
 // judge says whether an incremental that answered success is one: its log and its
@@ -189,7 +186,7 @@ func (e *Engine) judge(what, file, logFile string, warnings []string) (*dbback.I
 	var bad []string
 	f, err := os.Open(logFile)
 	if err != nil {
-		return nil, &DisagreeError{What: what, With: []string{fmt.Sprintf("its log cannot be read: %v", err)}}
+		return nil, &session.DisagreeError{What: what, With: []string{fmt.Sprintf("its log cannot be read: %v", err)}}
 	}
 	defer func() { _ = f.Close() }()
 	l, err := parseLog(f)
@@ -210,7 +207,7 @@ func (e *Engine) judge(what, file, logFile string, warnings []string) (*dbback.I
 		bad = append(bad, fmt.Sprintf("the file %s is empty", file))
 	}
 	if len(bad) > 0 {
-		return nil, &DisagreeError{What: what, With: bad}
+		return nil, &session.DisagreeError{What: what, With: bad}
 	}
 	e.run.log = l
 	name := filepath.Base(file)
@@ -229,39 +226,28 @@ func (e *Engine) judge(what, file, logFile string, warnings []string) (*dbback.I
 	return inc, nil
 }
 
-// A DisagreeError means that a backup answered success, but what it left says
-// otherwise.
-type DisagreeError struct {
-	What string
-	With []string // what does not fit, as sentences
-}
-
-func (e *DisagreeError) Error() string {
-	return fmt.Sprintf("%s answered success, but %s", e.What, strings.Join(e.With, "; "))
-}
-
 // abort makes the instance give up a running backup.
 func (e *Engine) abort() error {
-	t := e.statement("AbortBackup", abortScript())
-	t.limit = e.opts.AbortTimeout
+	t := e.instance.Statement("AbortBackup", abortScript())
+	t.Limit = e.instance.Options.AbortTimeout
 	ctx := context.Background() // the run's own has ended
-	a, err := e.terminal.run(ctx, t)
-	e.run.Transcript(dbback.StepIncremental, a.transcript())
+	a, err := e.instance.Run(ctx, t)
+	e.run.Transcript(dbback.StepIncremental, a.Transcript(nil))
 	if err != nil {
 		return fmt.Errorf("it could not be aborted: %w", err)
 	}
-	m, err := a.need(t.name, "ABORT")
+	m, err := a.Need(t.Name, "ABORT")
 	switch {
 	case err != nil:
 		return fmt.Errorf("it could not be aborted: %w", err)
-	case m.value == "0":
+	case m.Value == "0":
 		return errors.New("the instance was told to abort it")
-	case m.value == "1":
+	case m.Value == "1":
 		return errors.New("it could not be aborted: the instance says that no backup is running")
-	case m.value == "2":
+	case m.Value == "2":
 		return errors.New("it was aborted already")
 	}
-	return &AnswerError{What: t.name, Answer: m.value}
+	return &session.AnswerError{What: t.Name, Answer: m.Value}
 }
 
 // incrementalFiles returns the paths of a run's incremental and its log. They are
@@ -278,27 +264,28 @@ func (e *Engine) description(what string, run *dbback.Run) string {
 
 // tellLog puts the log of a backup into the transcript, if there is one.
 func (e *Engine) tellLog(path string) {
-	f, err := os.Open(path)
-	if err != nil {
-		return
+	if text, ok := readLog(path); ok {
+		e.run.Transcript(dbback.StepIncremental, "log "+path+":\n"+session.Scrub(text, e.instance.Options.Password)+"\n")
 	}
-	defer func() { _ = f.Close() }()
-	out := &output{}
-	_, _ = io.Copy(out, io.LimitReader(f, maxLog)) // as much as can be read
-	e.run.Transcript(dbback.StepIncremental, "log "+path+":\n"+scrub(out.String(), e.opts.Password)+"\n")
 }
 
 // logEnd returns the end of a backup's log as an error, nil if there is none.
 func logEnd(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
-	out := &output{}
-	_, _ = io.Copy(out, io.LimitReader(f, maxLog))
-	if end := lastLines(out.String()); end != "" {
+	text, _ := readLog(path)
+	if end := session.LastLines(text); end != "" {
 		return fmt.Errorf("its log ends: %s", end)
 	}
 	return nil
+}
+
+// readLog returns as much of a backup's log as can be read, and is worth keeping.
+func readLog(path string) (text string, ok bool) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", false
+	}
+	defer func() { _ = f.Close() }()
+	out := &session.Output{}
+	_, _ = io.Copy(out, io.LimitReader(f, maxLog))
+	return out.String(), true
 }

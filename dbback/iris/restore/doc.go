@@ -1,0 +1,81 @@
+// Package restore brings the databases of a set of the engine dbback/iris back,
+// ready for use, through the utilities of an InterSystems instance: as a command, and
+// as a run-book for people who do the same by hand.
+//
+// # The ways
+//
+// There are three (InterSystems manual, Backup and Restore): some databases into the
+// running instance; everything, while the instance is down, through a second one; and
+// to other directories, of the same instance or another. A drill is the third way,
+// and removes what it restored.
+//
+// # The plan
+//
+// The set and the options determine a plan: which databases go where, which journal
+// files are applied, and the steps. A step consists of acts, and each act both shows
+// what it is in the run-book and does it in a restore: so the two cannot differ.
+//
+//	look       what must not be done is refused here; nothing is changed
+//	wij        the write image journal of before is moved aside (everything)
+//	prepare    incremental and journals are copied out of the set
+//	dismount   (not of everything: the instance is down)
+//	copy       the dirty copies are put in place: only blocks that differ
+//	define     databases are added to the configuration, if wished (elsewhere)
+//	mount      (the same)
+//	apply      EXTSELCT^DBREST: the incremental
+//	journals   the class Journal.Restore, with rollback of open transactions
+//	integrity  CheckList^Integrity
+//	release    the second instance dismounts (everything)
+//	start      without WIJ and journal recovery, validate, and normal (everything)
+//	remove     (drill)
+//
+// Each step is recorded in the work directory before it is taken. A restore that
+// ended in the middle goes on at a step that is safe to take: an incremental must
+// find its target as the copy left it, so that a failure between the two makes the
+// copy be put back. Whether a step succeeded is judged by return values, by what is
+// printed beside, and by the state that the instance gives afterwards.
+//
+// # What has been tried
+//
+// As with the backup, no InterSystems instance was at hand: the texts that are judged
+// are those of runs which InterSystems staff published, and the steps are run against
+// played answers and the practice instance.
+//
+// # What is unknown
+//
+// Of these no document says more, and the code does not rely on one answer:
+//
+//   - Which number EXTSELCT^DBREST returns on success: what is not negative is taken
+//     for it, if the output agrees. What it prints of a database that it could not
+//     mount.
+//   - The default of RollBack of Journal.Restore, and whether old versions have it: it
+//     is set on its own, and a refusal is a warning.
+//   - What an instance says of the state of a database that is lost: a note.
+//   - How an instance ends that was started without recovery and does not come fully
+//     up; the manual's steps for that are an operator's (ByHandError).
+//   - Whether IRISSECURITY can be dismounted while the instance is up, and how
+//     volumes in other directories are moved: both are refused.
+//
+// # Sources
+//
+// InterSystems manual: Backup and Restore; Unattended Restore Using ^DBREST; Data
+// Integrity Guide (integrity, journal restore). Class reference: SYS.Database,
+// Journal.Restore, Config.Databases. Where a fact is from is said beside its use.
+//
+// # Files
+//
+//	way.go          which databases to where, by which way: the plan
+//	journalplan.go  which journal files it applies
+//	steps.go        its steps, and where one that failed begins again
+//	acts.go         what steps do: what a run-book shows and what is run
+//	everything.go   what only a restore of everything does
+//	look.go         whether it can be done
+//	openby.go       which processes have a file open
+//	scripts.go      the statements
+//	judge.go        whether their answers mean success
+//	restoration.go  Run: one run of the plan
+//	state.go        what it keeps, to be gone on with
+//	report.go       what it did, for people
+//	runbook.go      run-books
+//	runbooktext.go  their sentences, in English and Japanese
+package restore

@@ -1,0 +1,246 @@
+package restore
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"datfs/catalog"
+	"datfs/dbback"
+	"datfs/dbback/iris/session"
+)
+
+// A journalPlan says which journal files a restore applies.
+type journalPlan struct {
+	none  bool
+	first string // name without the z of compression
+	last  string // the same; "": the instance's own current file
+
+	files []journalSource // oldest first, up to last: of the repository, and of the instance itself
+	log   *journalSource  // the newest journal.log; nil if there is none
+
+	// reaches is when the last file was written to last: the moment to which the
+	// databases come. The zero time: to the moment of the restore.
+	reaches time.Time
+	next    *journalSource // the file after the last one, which Until kept out
+	beyond  string         // the first file that is there after a gap, which ends the files
+}
+
+// A journalSource is a journal file, of the repository or where the instance has
+// it.
+type journalSource struct {
+	name   string          // without the z of compression
+	stored string          // as it is called in the set
+	set    catalog.SetName // the zero value: it is at origin
+	file   int             // index in the set's Files
+	wrote  time.Time       // when it was written to last
+	origin string          // where it was
+	size   int64
+}
+
+// chooseJournals finds the journal files that a restore needs, and to where they
+// bring it.
+func (p *Plan) chooseJournals() error {
+	if p.opts.NoJournals {
+		p.journals.none = true
+		return nil
+	}
+	r := p.Set.Method.Journal
+	if r == nil || r.Required == "" || len(r.Files) == 0 {
+		return refuse("the set %s has no journal files; to restore without them, which leaves open transactions as they are, say so", p.Set.SetName())
+	}
+	j := &p.journals
+	j.first = filepath.Base(dbback.PlainJournal(r.Required))
+	least := filepath.Base(dbback.PlainJournal(cmp.Or(r.Marker, r.Required))) // without it nothing is consistent
+	for _, name := range r.Files {
+		i := slices.IndexFunc(p.Set.Files, func(f catalog.FileInfo) bool {
+			return f.Section == catalog.SectionJournals && f.Path == name
+		})
+		if i < 0 {
+			return fmt.Errorf("the set does not have the journal file %s: %w", name, catalog.ErrNotFound)
+		}
+		j.files = append(j.files, sourceOf(p.Set, i))
+	}
+	if i := slices.IndexFunc(p.Set.Files, func(f catalog.FileInfo) bool {
+		return f.Section == catalog.SectionJournals && f.Path == dbback.JournalLog
+	}); i >= 0 {
+		log := sourceOf(p.Set, i)
+		j.log = &log
+	}
+	for _, name := range []string{j.first, least} {
+		if !slices.ContainsFunc(j.files, func(f journalSource) bool { return f.name == name }) {
+			return fmt.Errorf("the set %s does not have the journal file %s, which it needs: %w", p.Set.SetName(), name, catalog.ErrNotFound)
+		}
+	}
+	p.addLater()
+	return p.limit(least)
+}
+
+func sourceOf(info *catalog.SetInfo, i int) journalSource {
+	f := &info.Files[i]
+	return journalSource{
+		name: filepath.Base(dbback.PlainJournal(f.Path)), stored: f.Path, set: info.SetName(), file: i, wrote: f.ModTime, origin: f.Origin, size: f.Size,
+	}
+}
+
+// addLater adds the files of the archive that follow the set's without a gap. The
+// set's last one may have been copied before it was whole: then the archive's copy
+// takes its place, and without that nothing can follow.
+func (p *Plan) addLater() {
+	j := &p.journals
+	open := p.Set.Method.Facts[dbback.FactJournal] == dbback.JournalOpen
+	later := slices.Clone(p.opts.Later)
+	slices.SortStableFunc(later, func(a, b dbback.ArchivedJournal) int {
+		x, _ := dbback.ParseJournalName(a.Name) // what is none, such as journal.log, comes first
+		y, _ := dbback.ParseJournalName(b.Name)
+		return x.Compare(y)
+	})
+	for _, a := range later {
+		s := journalSource{name: a.Name, stored: a.Stored, set: a.Set, file: a.File, wrote: a.ModTime, origin: a.Origin, size: a.Size}
+		if a.Name == dbback.JournalLog {
+			j.log = &s
+			continue
+		}
+		end := len(j.files) - 1
+		last, ok := dbback.ParseJournalName(j.files[end].name)
+		next, ok2 := dbback.ParseJournalName(a.Name)
+		switch {
+		case !ok || !ok2 || next.Prefix != last.Prefix || next.Compare(last) < 0:
+		case next.Compare(last) == 0:
+			if open {
+				j.files[end], open = s, false
+			}
+		case open || !follows(last, next) || p.lacks(last, next):
+			j.beyond = a.Name
+			return
+		default:
+			j.files = append(j.files, s)
+		}
+	}
+}
+
+// follows returns whether no file can be missing between two, as far as names
+// tell: the next of the day, or the first of another day.
+func follows(a, b dbback.JournalName) bool {
+	return b.Day == a.Day && b.Count == a.Count+1 || b.Day > a.Day && b.Count == 1
+}
+
+// lacks returns whether a file between two is known to be missing.
+func (p *Plan) lacks(a, b dbback.JournalName) bool {
+	return slices.ContainsFunc(p.opts.Missing, func(name string) bool {
+		n, ok := dbback.ParseJournalName(name)
+		return ok && n.Prefix == a.Prefix && n.Compare(a) > 0 && n.Compare(b) < 0
+	})
+}
+
+// limit chooses the last file. Into a running instance, and with no other wish,
+// that is the instance's own current one.
+func (p *Plan) limit(least string) error {
+	j := &p.journals
+	if p.opts.Until.IsZero() {
+		if p.Way != WayDatabases {
+			end := j.files[len(j.files)-1]
+			j.last, j.reaches = end.name, end.wrote
+		}
+		return nil
+	}
+	last := -1
+	for i, f := range j.files {
+		if !f.wrote.After(p.opts.Until) {
+			last = i
+		}
+	}
+	needed := slices.IndexFunc(j.files, func(f journalSource) bool { return f.name == least })
+	if last < needed {
+		return refuse("%s cannot be reached with %s: its databases are whole only at the end of the journal file %s, which was written to until %s; take an older set",
+			stamp(p.opts.Until), p.Set.SetName(), least, stamp(j.files[needed].wrote))
+	}
+	if last+1 < len(j.files) {
+		next := j.files[last+1]
+		j.next, j.beyond = &next, ""
+	}
+	j.files = j.files[:last+1]
+	j.last, j.reaches = j.files[last].name, j.files[last].wrote
+	return nil
+}
+
+// gapText says that journal files are missing without which the restore cannot go
+// on to those after them; "" if none are, or the instance may have them itself.
+func (p *Plan) gapText(lang string) string {
+	j := &p.journals
+	if j.none || j.last == "" || j.beyond == "" {
+		return ""
+	}
+	return say(lang, "gap", j.last, j.beyond)
+}
+
+// stamp writes a time for people, in the local zone.
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// there returns whether the instance still has a journal file where it was when it
+// was copied, compressed or not. Its own is used then: it is whole.
+func (s *journalSource) there() bool {
+	for _, path := range []string{dbback.PlainJournal(s.origin), dbback.PlainJournal(s.origin) + "z"} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}
+
+// local returns whether a journal file is used where the instance has it.
+func (s *journalSource) local() bool { return s.set.Name == "" }
+
+// locations returns the directories of the journal files that are used where the
+// instance has them, with a slash.
+func (j *journalPlan) locations() (out []string) {
+	for _, f := range j.files {
+		if dir := session.Slashed(filepath.Dir(f.origin)); f.local() && !slices.Contains(out, dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// lastPath returns where the last file is, without the z of compression.
+func (p *Plan) lastPath() string {
+	j := &p.journals
+	if end := j.files[len(j.files)-1]; end.local() {
+		return dbback.PlainJournal(end.origin)
+	}
+	return p.journalDir() + j.last
+}
+
+// asksForJournals returns whether the restore looks for further journal files of
+// the running instance: those that it has closed before Until.
+func (o *Options) asksForJournals() bool {
+	return !o.Until.IsZero() && !o.NoJournals && !o.Everything && o.To == "" && len(o.Redirect) == 0
+}
+
+// localJournals returns the journal files in directories of this machine that an
+// instance closed after the last one of the set: all but the current one.
+func localJournals(info *catalog.SetInfo, dirs []string, current string) (out []dbback.ArchivedJournal) {
+	r := info.Method.Journal
+	if r == nil || len(r.Files) == 0 {
+		return nil
+	}
+	last, ok := dbback.ParseJournalName(r.Files[len(r.Files)-1])
+	if !ok {
+		return nil
+	}
+	seen := make(map[string]bool)
+	paths, _ := session.FilesIn(dirs) // one that cannot be looked into has none
+	for _, path := range paths {
+		n, ok := dbback.ParseJournalName(filepath.Base(path))
+		st, err := os.Stat(path)
+		if !ok || err != nil || n.Prefix != last.Prefix || n.Compare(last) <= 0 || seen[n.String()] || dbback.PlainJournal(path) == dbback.PlainJournal(current) {
+			continue
+		}
+		seen[n.String()] = true
+		out = append(out, dbback.ArchivedJournal{Name: n.String(), Stored: filepath.Base(path), Size: st.Size(), ModTime: st.ModTime(), Origin: path})
+	}
+	return out
+}

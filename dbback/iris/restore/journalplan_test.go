@@ -1,0 +1,236 @@
+package restore
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"datfs/catalog"
+	"datfs/dbback"
+)
+
+// later makes journal files beyond a set: "NAME CLOCK", the last clock of the set's
+// day that it was written to; a name that ends in @ is one of the instance itself.
+func later(specs ...string) (out []dbback.ArchivedJournal) {
+	for i, spec := range specs {
+		name, clock, _ := strings.Cut(spec, " ")
+		stored, local := strings.CutSuffix(name, "@")
+		a := dbback.ArchivedJournal{
+			Name: dbback.PlainJournal(stored), Stored: stored, Set: catalog.SetName{Instance: "PROD.journals", Name: "a"}, File: i,
+			Size: 4096, ModTime: at(clock), Origin: "/usr/irissys/mgr/journal/" + stored,
+		}
+		if local {
+			a.Set = catalog.SetName{}
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+func TestNewPlan_Journals(t *testing.T) {
+	inUTC(t)
+	const own = "20261121.014 20261122.001 20261122.002"
+	in := func(o Options) Options { o.Databases = []string{"USER"}; return o }
+	out := func(o Options) Options { o.Databases, o.To = []string{"USER"}, "/r"; return o }
+	all := func(o Options) Options { o.Everything = true; return o }
+	tests := []struct {
+		name    string
+		opts    Options
+		files   string // plain names
+		last    string // "": the current one
+		reaches string // clock, "": the moment of the restore
+		next    string
+	}{
+		{"into the running instance", in(Options{}), own, "", "", ""},
+		{"elsewhere", out(Options{}), own, "20261122.002", "03:03:00", ""},
+		{"everything", all(Options{}), own, "20261122.002", "03:03:00", ""},
+
+		{"until the end of the marker's file", in(Options{Until: at("03:03:00")}), own, "20261122.002", "03:03:00", ""},
+		{"until after all", out(Options{Until: at("23:00:00")}), own, "20261122.002", "03:03:00", ""},
+		{
+			"until between two", in(Options{Until: at("10:00:00"), Later: later("20261122.003z 09:00:00", "20261122.004 11:00:00", "20261122.005 12:00:00")}),
+			own + " 20261122.003", "20261122.003", "09:00:00", "20261122.004",
+		},
+		{
+			"until just before the end of one", all(Options{Until: at("08:59:59"), Later: later("20261122.003 09:00:00")}),
+			own, "20261122.002", "03:03:00", "20261122.003",
+		},
+		{
+			"until the very end of one", all(Options{Until: at("09:00:00"), Later: later("20261122.003 09:00:00", "20261122.004 11:00:00")}),
+			own + " 20261122.003", "20261122.003", "09:00:00", "20261122.004",
+		},
+		{
+			"until after all that follow", out(Options{Until: at("23:00:00"), Later: later("20261122.003 09:00:00")}),
+			own + " 20261122.003", "20261122.003", "09:00:00", "",
+		},
+
+		{"later ones that follow", all(Options{Later: later("20261122.003 04:00:00", "20261122.004z 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
+		{"not in their order", all(Options{Later: later("20261122.004 05:00:00", "20261122.003 04:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
+		{"into the running instance, with later ones", in(Options{Later: later("20261122.003 04:00:00")}), own + " 20261122.003", "", "", ""},
+		{"a gap at once", all(Options{Later: later("20261122.004 05:00:00")}), own, "20261122.002", "03:03:00", ""},
+		{"a gap", all(Options{Later: later("20261122.003 04:00:00", "20261122.005 05:00:00", "20261122.006 06:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
+		{"those of the set again", all(Options{Later: later("20261122.001 02:00:00", "20261122.002z 03:30:00", "20261122.003 04:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
+		{"one twice", all(Options{Later: later("20261122.003 04:00:00", "20261122.003z 04:00:01", "20261122.004 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
+		{"of another prefix", all(Options{Later: later("MIRROR-M-20261122.003 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
+		{"across midnight", all(Options{Later: later("20261122.003 23:00:00", "20261123.001 23:30:00", "20261123.002 23:40:00")}), own + " 20261122.003 20261123.001 20261123.002", "20261123.002", "23:40:00", ""},
+		{"across a midnight with one missing", all(Options{Later: later("20261122.003 23:00:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004"}}), own + " 20261122.003", "20261122.003", "23:00:00", ""},
+		{"one missing that the instance has", all(Options{Later: later("20261122.003 23:00:00", "20261122.004@ 23:10:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004", "M-20261122.005", "x"}}), own + " 20261122.003 20261122.004 20261123.001", "20261123.001", "23:30:00", ""},
+		{"a day that begins with another", all(Options{Later: later("20261123.002 23:30:00")}), own, "20261122.002", "03:03:00", ""},
+		{"over a thousand a day", all(Options{Later: later(manyJournals(3, 1001)...)}), own + " " + strings.Join(plainNames(manyJournals(3, 1001)), " "), "20261122.1001", "04:00:00", ""},
+		{"what is no journal file", all(Options{Later: later("x 04:00:00", "20261122.003.other-1 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := mustPlan(t, madeSet(), tt.opts)
+			j := &p.journals
+			var files []string
+			for _, f := range j.files {
+				files = append(files, f.name)
+			}
+			if got := strings.Join(files, " "); got != tt.files {
+				t.Errorf("files\n%s\nwant\n%s", got, tt.files)
+			}
+			if j.first != "20261121.014" || j.last != tt.last {
+				t.Errorf("from %s to %q, want to %q", j.first, j.last, tt.last)
+			}
+			reaches := ""
+			if !j.reaches.IsZero() {
+				reaches = j.reaches.Format(time.TimeOnly)
+			}
+			if reaches != tt.reaches {
+				t.Errorf("it reaches %q, want %q", reaches, tt.reaches)
+			}
+			next := ""
+			if j.next != nil {
+				next = j.next.name
+			}
+			if next != tt.next {
+				t.Errorf("the next one is %q, want %q", next, tt.next)
+			}
+			if text := p.UntilText(English); (text != "") != !tt.opts.Until.IsZero() || strings.Contains(text, "The next one") != (tt.next != "") {
+				t.Errorf("of the time that was asked for: %q", text)
+			}
+		})
+	}
+}
+
+// The last file of a set may have been copied before it was whole.
+func TestNewPlan_OpenJournal(t *testing.T) {
+	open := func(i *catalog.SetInfo) { i.Method.Facts[dbback.FactJournal] = dbback.JournalOpen }
+	const own = "20261121.014 20261122.001 20261122.002"
+	for _, tt := range []struct {
+		name    string
+		later   []dbback.ArchivedJournal
+		files   string
+		replace bool
+	}{
+		{"nothing else", nil, own, false},
+		{"its whole copy", later("20261122.002z 03:30:00"), own, true},
+		{"its whole copy, and more", later("20261122.003 04:00:00", "20261122.002z 03:30:00"), own + " 20261122.003", true},
+		{"what follows it, without it", later("20261122.003 04:00:00"), own, false},
+		{"older ones", later("20261122.001 02:00:00"), own, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := mustPlan(t, madeSet(open), Options{Everything: true, Later: tt.later})
+			var files []string
+			for _, f := range p.journals.files {
+				files = append(files, f.name)
+			}
+			if got := strings.Join(files, " "); got != tt.files {
+				t.Errorf("files %s, want %s", got, tt.files)
+			}
+			if got := p.journals.files[2].set != p.Set.SetName(); got != tt.replace {
+				t.Errorf("the set's last file gave way: %v", got)
+			}
+		})
+	}
+}
+
+func manyJournals(from, to int) (out []string) {
+	for n := from; n <= to; n++ {
+		out = append(out, dbback.JournalName{Day: "20261122", Count: n}.String()+" 04:00:00")
+	}
+	return out
+}
+
+func plainNames(specs []string) (out []string) {
+	for _, s := range specs {
+		name, _, _ := strings.Cut(s, " ")
+		out = append(out, name)
+	}
+	return out
+}
+
+func TestPlan_UntilText(t *testing.T) {
+	inUTC(t)
+	p := mustPlan(t, madeSet(), Options{
+		Databases: []string{"USER"}, Until: at("10:00:00"), Later: later("20261122.003z 09:00:00", "20261122.004 11:00:00"),
+	})
+	for lang, want := range map[string]string{
+		English: "Only whole journal files can be applied. Asked for: 2026-11-22 10:00:00. The nearest boundary before it is the end of 20261122.003, " +
+			"written to last at 2026-11-22 09:00:00. The next one, 20261122.004, goes on to 2026-11-22 11:00:00.",
+		Japanese: "ジャーナルはファイル単位でのみ適用できます。指定時刻: 2026-11-22 10:00:00。それ以前で最も近い境界は、20261122.003 の終わり" +
+			"(最終書き込み 2026-11-22 09:00:00)です。次のファイル 20261122.004 は 2026-11-22 11:00:00 までです。",
+	} {
+		if got := p.UntilText(lang); got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", lang, got, want)
+		}
+	}
+}
+
+// The newest list of journal files is used, and a file of the instance itself
+// stays where it is.
+func TestPlan_JournalPlaces(t *testing.T) {
+	own := mustPlan(t, madeSet(), Options{Everything: true})
+	if log := own.journals.log; log == nil || log.set != own.Set.SetName() || log.local() {
+		t.Errorf("journal.log of the set: %+v", log)
+	}
+	if own.lastPath() != own.journalDir()+"20261122.002" || own.journals.locations() != nil {
+		t.Errorf("the last one is at %s, places are %q", own.lastPath(), own.journals.locations())
+	}
+	p := mustPlan(t, madeSet(), Options{Everything: true, Later: later("20261122.003 04:00:00", "20261122.004z@ 05:00:00", "journal.log 05:00:00")})
+	if log := p.journals.log; log == nil || log.set.Instance != "PROD.journals" || log.file != 2 {
+		t.Errorf("journal.log of the archive: %+v", log)
+	}
+	if p.lastPath() != "/usr/irissys/mgr/journal/20261122.004" || !slices.Equal(p.journals.locations(), []string{"/usr/irissys/mgr/journal/"}) {
+		t.Errorf("the last one is at %s, places are %q", p.lastPath(), p.journals.locations())
+	}
+	none := mustPlan(t, madeSet(withoutFile("journal.log")), Options{Databases: []string{"USER"}})
+	if none.journals.log != nil {
+		t.Errorf("journal.log of a set without one: %+v", none.journals.log)
+	}
+}
+
+func TestLocalJournals(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	write := func(dir, name string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"20261121.014z", "20261122.002", "20261122.003z", "20261122.004", "20261122.005", "MIRROR-M-20261122.003", "journal.log", "x"} {
+		write(dir, name)
+	}
+	write(other, "20261122.003z")
+	write(other, "20261122.006")
+	got := localJournals(madeSet(), []string{dir, other}, filepath.Join(other, "20261122.006"))
+	var names []string
+	for _, a := range got {
+		names = append(names, a.Name+" "+a.Stored)
+		if a.Set.Name != "" || a.Origin != filepath.Join(dir, a.Stored) || a.Size != int64(len(a.Stored)) || a.ModTime.IsZero() {
+			t.Errorf("%+v", a)
+		}
+	}
+	if want := []string{"20261122.003 20261122.003z", "20261122.004 20261122.004", "20261122.005 20261122.005"}; !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+	if got := localJournals(madeSet(func(i *catalog.SetInfo) { i.Method.Journal = nil }), []string{dir}, ""); got != nil {
+		t.Errorf("of a set without journals: %v", got)
+	}
+	if got := localJournals(madeSet(), nil, ""); got != nil {
+		t.Errorf("in no directory: %v", got)
+	}
+}

@@ -1,0 +1,199 @@
+package restore
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"datfs/dbback"
+	"datfs/dbback/iris/session"
+)
+
+// A state is what a restore keeps in its work directory, so that it can be
+// gone on with.
+type state struct {
+	Key       string    `json:"key"`       // what is restored to where: another restore is not gone on with
+	Step      string    `json:"step"`      // the one that was begun last
+	Next      string    `json:"next"`      // the one to begin with
+	Done      []string  `json:"done"`      // in this run and those before it
+	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
+	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
+	ByHand    [2]string `json:"by_hand"`   // the same, of a start that a person has to finish: for that person
+	Time      time.Time `json:"time"`
+
+	Report *Report `json:"report,omitempty"` // as far as it came
+	// Of the steps but "look", which each run takes and judges anew.
+	Warnings []string `json:"warnings,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
+}
+
+func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "state.json") }
+
+// key tells this restore from others that have the same work directory.
+func (r *restoration) key() string {
+	p := r.plan
+	return shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill))
+}
+
+// load reads the state of a run before this one.
+func (r *restoration) load() error {
+	key := r.key()
+	r.state = state{Key: key}
+	b, err := os.ReadFile(r.stateFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s, ok := readState(b)
+	r.begun = ok && s.Key == key && s.Step != ""
+	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
+		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
+		return nil
+	}
+	r.state, r.resumed = s, s.Next
+	if err := r.takeUp(); err != nil {
+		return err
+	}
+	if s.Next != "" {
+		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
+	}
+	return nil
+}
+
+func readState(b []byte) (s state, ok bool) {
+	err := json.Unmarshal(b, &s)
+	return s, err == nil
+}
+
+// takeUp makes what the runs before this one did part of its report and of its
+// transcript: what is kept in the set is of the restore as a whole.
+func (r *restoration) takeUp() error {
+	if old := r.state.Report; old != nil {
+		now := r.report
+		now.Began, now.Steps, now.Bytes, now.WrittenBytes = old.Began, old.Steps, old.Bytes, old.WrittenBytes
+		now.LastJournal, now.Reached = old.LastJournal, old.Reached
+		now.Warnings = slices.Concat(r.state.Warnings, now.Warnings)
+		now.Notes = slices.Concat(r.state.Notes, now.Notes)
+	}
+	text, err := os.ReadFile(filepath.Join(r.plan.Work, transcriptName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	said := r.transcript.String() // in this run
+	r.transcript.Reset()
+	r.transcribe(string(text))
+	r.transcribe(said)
+	return err
+}
+
+// save keeps the state, durably.
+func (r *restoration) save() error {
+	r.state.Time, r.state.Report = time.Now(), r.report
+	b, err := json.MarshalIndent(r.state, "", "  ")
+	if err != nil {
+		return err
+	}
+	name := r.stateFile()
+	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(name+".tmp", name)
+}
+
+// ownerOf returns who an instance's files belong to: the owner of its manager
+// directory.
+func ownerOf(mgr string) *dbback.Owner {
+	var st syscall.Stat_t
+	if err := syscall.Stat(mgr, &st); err != nil {
+		return &dbback.Owner{UID: os.Getuid(), GID: os.Getgid()}
+	}
+	return &dbback.Owner{UID: int(st.Uid), GID: int(st.Gid)}
+}
+
+// ownDir makes a directory that the instance can write to, and those above it
+// that are missing.
+func (r *restoration) ownDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err == nil && !info.IsDir():
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := r.ownDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o770); err != nil {
+		return err
+	}
+	_ = os.Lchown(dir, r.plan.opts.owner.UID, r.plan.opts.owner.GID) // only root may; anybody else is the owner
+	return os.Chmod(dir, 0o770)
+}
+
+// writeOwned writes a file that the instance can read and remove.
+func (r *restoration) writeOwned(path string, content []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.WriteFile(path, content, 0o660); err != nil {
+		return err
+	}
+	_ = os.Lchown(path, r.plan.opts.owner.UID, r.plan.opts.owner.GID)
+	return os.Chmod(path, 0o660)
+}
+
+// removeMade removes the directories that a drill made for the databases, those
+// that are empty again.
+func (r *restoration) removeMade() {
+	top := r.plan.opts.To
+	for _, db := range r.plan.Databases {
+		for dir := filepath.Clean(db.To); top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
+			if os.Remove(dir) != nil {
+				break
+			}
+		}
+	}
+}
+
+// note keeps what is worth knowing of the restore, and tells of it.
+func (r *restoration) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	keep(&r.report.Notes, r.opts.Log, text)
+	if r.looked {
+		keep(&r.state.Notes, nil, text)
+	}
+}
+
+// warn keeps what is not as it should be.
+func (r *restoration) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	keep(&r.report.Warnings, r.opts.Log, text)
+	if r.looked {
+		keep(&r.state.Warnings, nil, text)
+	}
+}
+
+func keep(list *[]string, log func(string, ...any), text string) {
+	if !slices.Contains(*list, text) {
+		*list = append(*list, text)
+		if log != nil {
+			log("%s", text)
+		}
+	}
+}
