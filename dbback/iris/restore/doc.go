@@ -37,9 +37,10 @@
 //
 // # What has been tried
 //
-// As with the backup, no InterSystems instance was at hand: the texts that are judged
-// are those of runs which InterSystems staff published, and the steps are run against
-// played answers and the practice instance.
+// As with the backup, no InterSystems instance was at hand. The texts of ^DBREST that
+// are judged are those of runs which InterSystems staff published; each file of testdata
+// says where it is from. The steps are run against played answers and the
+// practice instance.
 //
 // # What is unknown
 //
@@ -51,8 +52,9 @@
 //   - The default of RollBack of Journal.Restore, and whether old versions have it: it
 //     is set on its own, and a refusal is a warning.
 //   - What an instance says of the state of a database that is lost: a note.
-//   - How an instance ends that was started without recovery and does not come fully
-//     up; the manual's steps for that are an operator's (ByHandError).
+//   - With which exit code a start without recovery ends that does not come fully up:
+//     only "iris qlist" is asked. The manual's steps for that are an operator's
+//     (ByHandError).
 //   - Whether IRISSECURITY can be dismounted while the instance is up, and how
 //     volumes in other directories are moved: both are refused.
 //

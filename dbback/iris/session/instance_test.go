@@ -87,3 +87,30 @@ func TestUsualCommand(t *testing.T) {
 		t.Errorf("iris: %s", got)
 	}
 }
+
+// Another instance is reached the same way: only its name is another, and the user
+// if one is given.
+func TestInstance_Other(t *testing.T) {
+	in, err := New(Options{Instance: "IRIS", User: "u", Password: []byte("p"), Command: []string{"docker", "exec", "c", "iris", "session", "IRIS"}, LongTimeout: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ user, password, wantUser, wantPassword string }{
+		{"emergency", "e", "emergency", "e"},
+		{"", "", "u", "p"},
+	} {
+		o, err := in.Other("TARGET", tt.user, []byte(tt.password))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(o.CommandLine(), " "); got != "docker exec c iris session TARGET" || o.Name() != "TARGET" || o.Options.LongTimeout != -1 {
+			t.Errorf("%s: %s, %+v", o.Name(), got, o.Options)
+		}
+		if o.Options.User != tt.wantUser || string(o.Options.Password) != tt.wantPassword {
+			t.Errorf("user %q: signs on as %s, %s", tt.user, o.Options.User, o.Options.Password)
+		}
+	}
+	if got := strings.Join(in.CommandLine(), " "); in.Name() != "IRIS" || got != "docker exec c iris session IRIS" {
+		t.Errorf("the first became %s, %s", in.Name(), got)
+	}
+}
