@@ -200,7 +200,7 @@ func (r *restorer) gdeChanges(segments map[string]string) ([]string, error) {
 	for region, segment := range segments {
 		file, ok := restored[region]
 		if !ok {
-			file = filepath.Join(r.opts.To, "not-restored", strings.ToLower(region)+".dat")
+			file = filepath.Join(r.opts.To, "not-restored", strings.ToLower(fileName(region))+".dat")
 		}
 		out = append(out, "change -segment "+segment+" -file="+quote(file))
 	}

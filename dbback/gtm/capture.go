@@ -112,7 +112,7 @@ func (e *Engine) captureRegion(out *dbback.Journals, region, current string) err
 	}
 	var fact []string
 	for _, j := range files {
-		name := region + "." + filepath.Base(j.Path)
+		name := fileName(region) + "." + filepath.Base(j.Path)
 		out.Files = append(out.Files, dbback.StoredFile{Path: j.Path, Name: name, Section: catalog.SectionJournals})
 		out.Range.Files = append(out.Range.Files, name)
 		fact = append(fact, fmt.Sprintf("%s@%#x", name, j.FirstTN))

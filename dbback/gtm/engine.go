@@ -243,7 +243,6 @@ const (
 	factEndTN   = "end_tn"   // the end of the incremental; journals go on from there
 	factFormat  = "format"   // FormatV6 or FormatV7
 	factAccess  = "access"   // "BG" or "MM"
-	factSegment = "segment"  // of the global directory
 	factImages  = "images"   // "before" or "nobefore": how it is journaled; missing if it is not
 	factJournal = "journals" // names in the section "journals" with the TN at which each begins: "name@hex name@hex"
 )

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,7 +59,12 @@ func (t *tools) peek(ctx context.Context, region, field string) (uint64, error) 
 }
 
 // markerName returns what a region's marker is called.
-func markerName(region string) string { return region + ".mark" }
+func markerName(region string) string { return fileName(region) + ".mark" }
+
+// fileName makes a region's name one of a file. GT.M puts variables of the
+// environment in place of what follows a dollar sign in a path; no name of a
+// region has a hyphen.
+func fileName(region string) string { return strings.ReplaceAll(region, "$", "-") }
 
 // newTN is the transaction number of a database to which nothing was ever
 // written. MUPIP takes no backup of it, and none is needed: all of it was written
@@ -107,7 +113,18 @@ func readMarker(path string) (*Bytestream, error) {
 }
 
 // incrementalName returns what a region's incremental is called.
-func incrementalName(region string) string { return region + ".bck" }
+func incrementalName(region string) string { return fileName(region) + ".bck" }
+
+// storedIncremental returns what a region's incremental is called in a set, "" if
+// there is none of it. Older sets have names with dollar signs.
+func storedIncremental(m *catalog.Method, region string) string {
+	for _, name := range []string{incrementalName(region), region + ".bck"} {
+		if slices.Contains(m.Incrementals, name) {
+			return name
+		}
+	}
+	return ""
+}
 
 // Incremental implements [dbback.Engine]: one incremental for each region, all as
 // of one moment, in which no transaction is half done.

@@ -14,9 +14,9 @@ import (
 // backup takes a backup of a live database, slowly enough for the writers to
 // change it meanwhile. However fast the copy was, they have changed something by
 // the time that it is whole.
-func (l *live) backup(repo *catalog.Repository) *catalog.SetInfo {
+func (l *live) backup(repo *catalog.Repository, regions ...string) *catalog.SetInfo {
 	l.t.Helper()
-	e, err := New(Options{Gbldir: l.tools.gbldir})
+	e, err := New(Options{Gbldir: l.tools.gbldir, Regions: regions})
 	if err != nil {
 		l.t.Fatal(err)
 	}

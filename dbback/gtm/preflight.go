@@ -27,11 +27,6 @@ func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
 	}
 	ok("engine", "%s in %s", version, e.tools.dist)
 	ok("global directory", "%s, %s of %d", e.opts.Gbldir, plural(len(chosen), "region"), len(all))
-	// Only for the run-book: without it that is a little harder to follow.
-	said, _ := e.tools.gde(ctx, "show -map", "quit")
-	for name, segment := range segments(said) {
-		s.Facts[factName(name, factSegment)] = segment
-	}
 	for i := range chosen {
 		r := &chosen[i]
 		s.Databases = append(s.Databases, r.database())
