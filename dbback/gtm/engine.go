@@ -191,7 +191,8 @@ func (e *Engine) End(_ context.Context, keep bool) error {
 		err = errors.Join(err, os.RemoveAll(e.work))
 	}
 	err = errors.Join(err, e.lock.Close())
-	e.run, e.work, e.lock, e.incs, e.tools.lock, e.tools.temp = nil, "", nil, nil, nil, ""
+	e.run, e.work, e.lock, e.incs = nil, "", nil, nil
+	e.tools.lock, e.tools.temp, e.tools.dir = nil, "", ""
 	return err
 }
 

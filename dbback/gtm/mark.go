@@ -26,6 +26,12 @@ import (
 // goes by.
 func (e *Engine) Mark(ctx context.Context) error {
 	e.step = dbback.StepMark
+	if len(quoteAll(e.incrementalPaths())) > maxList {
+		// The incremental is going to be made from within the directory. So are the
+		// markers: a region whose file is named relative to the current directory is
+		// found out before anything is copied.
+		e.tools.dir = e.work
+	}
 	for _, r := range e.regions {
 		if err := e.markRegion(ctx, &r); err != nil {
 			return fmt.Errorf("region %s: %w", r.name, err)
@@ -115,6 +121,29 @@ func readMarker(path string) (*Bytestream, error) {
 // incrementalName returns what a region's incremental is called.
 func incrementalName(region string) string { return fileName(region) + ".bck" }
 
+// maxList is how long a list is that MUPIP takes on its command line, in bytes:
+// CLISTRTOOLONG says 4097.
+const maxList = 4096
+
+// incrementalNames returns what the regions' incrementals are called, as a list
+// for MUPIP.
+func incrementalNames(regions []region) string {
+	var out []string
+	for _, r := range regions {
+		out = append(out, incrementalName(r.name))
+	}
+	return quoteAll(out)
+}
+
+// incrementalPaths returns where the regions' incrementals are made.
+func (e *Engine) incrementalPaths() []string {
+	var out []string
+	for _, r := range e.regions {
+		out = append(out, filepath.Join(e.work, incrementalName(r.name)))
+	}
+	return out
+}
+
 // storedIncremental returns what a region's incremental is called in a set, "" if
 // there is none of it. Older sets have names with dollar signs.
 func storedIncremental(m *catalog.Method, region string) string {
@@ -135,12 +164,13 @@ func storedIncremental(m *catalog.Method, region string) string {
 // restored database would want to go on with the journal of the original.
 func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 	e.step = dbback.StepIncremental
-	var paths []string
-	for _, r := range e.regions {
-		paths = append(paths, filepath.Join(e.work, incrementalName(r.name)))
+	paths := e.incrementalPaths()
+	list := quoteAll(paths)
+	if e.tools.dir == e.work {
+		list = incrementalNames(e.regions)
 	}
 	out, err := e.tools.mupip(ctx, long, "backup", "-bytestream", "-since=bytestream",
-		"-newjnlfiles=prevlink", "-bkupdbjnl=disable", names(e.regions), quoteAll(paths))
+		"-newjnlfiles=prevlink", "-bkupdbjnl=disable", names(e.regions), list)
 	if err != nil {
 		return nil, err
 	}

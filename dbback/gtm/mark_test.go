@@ -214,3 +214,41 @@ func TestJournalsElsewhere(t *testing.T) {
 		t.Error("what was restored is not what the original had")
 	}
 }
+
+// TestManyRegions backs up so many regions that the paths of their incrementals are
+// longer than what MUPIP takes.
+func TestManyRegions(t *testing.T) {
+	const many = 25
+	l := newLive(t, shape{many: many, allocation: 100})
+	fill := fmt.Sprintf(`set ^b=1 for i=1:1:%d set @("^R"_i_"x")=i`, many)
+	l.m(fill)
+	work := filepath.Join(t.TempDir(), strings.Repeat("x", 100))
+	if err := os.Mkdir(work, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(Options{Gbldir: l.tools.gbldir, Work: work})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := newRepo(t)
+	list := 0
+	info, err := dbback.Backup(t.Context(), repo, e, dbback.BackupOptions{Instance: "GTM", Step: func(step, _ string) {
+		if step == dbback.StepIncremental {
+			list = len(quoteAll(e.incrementalPaths()))
+			l.m(fill) // or the markers do for the incrementals
+		}
+	}})
+	if err != nil || info.State != catalog.StateComplete || len(info.Method.Incrementals) != many+1 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	if list <= maxList {
+		t.Errorf("the list is of %d bytes only: this shows nothing", list)
+	}
+	report, err := Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := l.extract(report.Gbldir), l.extract(l.tools.gbldir); got != want {
+		t.Error("what was restored is not what the original has")
+	}
+}

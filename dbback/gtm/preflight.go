@@ -33,6 +33,7 @@ func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
 		s.Findings = append(s.Findings, r.findings()...)
 	}
 	s.Findings = append(s.Findings, sameFile(chosen)...)
+	s.Findings = append(s.Findings, tooMany(chosen)...)
 	s.Findings = append(s.Findings, e.workFinding())
 	ok("your incrementals", "a backup of datfs takes incremental backups of its own: a MUPIP BACKUP -SINCE=BYTESTREAM of yours begins where the last of these ended")
 	return s, nil
@@ -96,6 +97,20 @@ func sameFile(regions []region) []catalog.Finding {
 		first[path] = r.name
 	}
 	return out
+}
+
+// tooMany finds more regions than one command of MUPIP takes: an incremental over
+// all of them must be one.
+func tooMany(regions []region) []catalog.Finding {
+	need := len(incrementalNames(regions))
+	if need <= maxList {
+		return nil
+	}
+	return []catalog.Finding{{
+		Level: catalog.LevelFail, Check: "number of regions",
+		Text: fmt.Sprintf("the list of %s takes %d bytes on MUPIP's command line, which takes %d", plural(len(regions), "region"), need, maxList),
+		Do:   "Name some of them with --region, in several backups: each is of a moment of its own",
+	}}
 }
 
 // workFinding looks whether the incremental can be written.
