@@ -47,7 +47,7 @@ func (r *restorer) apply(ctx context.Context, d *restoredDB) error {
 		return err
 	}
 	d.Blocks = inc.Records
-	if err := inc.f.Close(); err != nil {
+	if err := inc.Close(); err != nil {
 		return err
 	}
 	r.opts.Log("region %s: apply the incremental, %s", d.Region, plural(int(d.Blocks), "block"))

@@ -84,6 +84,7 @@
 //	runbook.go     the same by hand, for a set
 //	header.go      file header of a database, V6 and V7
 //	bytestream.go  incremental backup
+//	records.go     where its blocks are, sorted
 //	journals.go    file header of a journal, chains of journal files
 //	commands.go    runs mupip, mumps and GDE
 package gtm

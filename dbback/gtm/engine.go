@@ -185,7 +185,7 @@ func makeWorkDir(dir string) error {
 func (e *Engine) End(_ context.Context, keep bool) error {
 	var err error
 	for _, inc := range e.incs {
-		err = errors.Join(err, inc.f.Close())
+		err = errors.Join(err, inc.Close())
 	}
 	if !keep {
 		err = errors.Join(err, os.RemoveAll(e.work))
