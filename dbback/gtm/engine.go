@@ -32,6 +32,7 @@ type Engine struct {
 	tools tools
 
 	regions []region // of the last survey
+	plain   []string // regions that were not journaled when the preflight looked
 	early   string   // said and answered before the run began
 	run     *dbback.Run
 	step    string

@@ -184,6 +184,29 @@ func TestJournalGap(t *testing.T) {
 	}
 }
 
+// TestJournalOff switches journaling off during a backup: that is a warning of the
+// set, other than of a region that was not journaled before.
+func TestJournalOff(t *testing.T) {
+	l := newLive(t, shape{regions: 2, allocation: 200})
+	l.m("set ^a=1,^A=1")
+	l.mupip("set", "-journal=disable", "-region", "AREG")
+	e, err := New(Options{Gbldir: l.tools.gbldir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := dbback.Backup(t.Context(), newRepo(t), e, dbback.BackupOptions{Instance: "GTM", Step: func(step, _ string) {
+		if step == dbback.StepJournals {
+			l.mupip("set", "-journal=off", "-region", "DEFAULT")
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(info.Problems) != 1 || !strings.Contains(info.Problems[0].Error, "journaling of region DEFAULT was turned off") {
+		t.Errorf("the set says %v", info.Problems)
+	}
+}
+
 // TestJournalsElsewhere restores from journals under names that mean nothing, when
 // nothing of the original is there any more, neither files nor links.
 func TestJournalsElsewhere(t *testing.T) {

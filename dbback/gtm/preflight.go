@@ -20,7 +20,7 @@ func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.regions = chosen
+	e.regions, e.plain = chosen, nil
 	s := &dbback.Survey{Version: version, Facts: map[string]string{"gbldir": e.opts.Gbldir, "gtm_dist": e.tools.dist}}
 	ok := func(check, format string, args ...any) {
 		s.Findings = append(s.Findings, catalog.Finding{Level: catalog.LevelOK, Check: check, Text: fmt.Sprintf(format, args...)})
@@ -31,6 +31,9 @@ func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
 		r := &chosen[i]
 		s.Databases = append(s.Databases, r.database())
 		s.Findings = append(s.Findings, r.findings()...)
+		if r.header != nil && r.header.Journal != JournalOn {
+			e.plain = append(e.plain, r.name)
+		}
 	}
 	s.Findings = append(s.Findings, sameFile(chosen)...)
 	s.Findings = append(s.Findings, tooMany(chosen)...)
