@@ -72,7 +72,8 @@
 //
 // # Files
 //
-//	engine.go      Engine: options, lock, working directory, list of databases
+//	engine.go      Engine: options, lock, list of databases
+//	workdir.go     where the incrementals are made, and who may get there
 //	preflight.go   what to know before a backup; the plan; what a failure means
 //	regions.go     the regions of a global directory
 //	mark.go        mark and incremental

@@ -120,19 +120,6 @@ func (e *Engine) say(command, answer string) {
 	e.run.Transcript(e.step, text)
 }
 
-// workDir returns the directory of a run: beside the database, or in the
-// directory for work.
-func (e *Engine) workDir(run *dbback.Run) string {
-	parent := e.opts.Work
-	if parent == "" && len(e.regions) > 0 {
-		parent = filepath.Dir(e.regions[0].path)
-	}
-	if parent == "" {
-		parent = filepath.Dir(e.opts.Gbldir)
-	}
-	return filepath.Join(parent, "datfs-"+run.Set.Instance+"-"+run.Set.Name)
-}
-
 // Leaves implements [dbback.Engine].
 func (e *Engine) Leaves(run *dbback.Run) []string { return []string{e.workDir(run)} }
 
@@ -169,17 +156,6 @@ func takeLock(f *os.File, what string) error {
 		return fmt.Errorf("another %s is at work, or a mupip that one began: %w", what, catalog.ErrLocked)
 	}
 	return err
-}
-
-// makeWorkDir makes the directory of a run. Whoever has the databases open, under
-// whatever user, saves before-images in it while a backup is taken, so all may
-// enter it; MUPIP gives the files in it the permissions of the databases.
-func makeWorkDir(dir string) error {
-	const enter = 0o711
-	if err := os.Mkdir(dir, enter); err != nil {
-		return err
-	}
-	return os.Chmod(dir, enter) // whatever the umask
 }
 
 // End implements [dbback.Engine].

@@ -91,7 +91,7 @@ func (e *Engine) markRegion(ctx context.Context, r *region) error {
 	// From one transaction before, so that there is something to back up.
 	if _, err := e.tools.mupip(ctx, long, "backup", "-bytestream", fmt.Sprintf("-transaction=%X", now-1),
 		"-nonewjnlfiles", "-bkupdbjnl=disable", r.name, quote(marker)); err != nil {
-		return err
+		return e.mayNot(err)
 	}
 	m, err := readMarker(marker)
 	if err != nil {
@@ -172,7 +172,7 @@ func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 	out, err := e.tools.mupip(ctx, long, "backup", "-bytestream", "-since=bytestream",
 		"-newjnlfiles=prevlink", "-bkupdbjnl=disable", names(e.regions), list)
 	if err != nil {
-		return nil, err
+		return nil, e.mayNot(err)
 	}
 	if !strings.Contains(out, "-I-BACKUPSUCCESS") {
 		return nil, errors.New("MUPIP did not say that the backup was successful: see the transcript")

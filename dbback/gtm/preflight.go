@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"syscall"
 
 	"datfs/catalog"
 	"datfs/dbback"
@@ -114,24 +113,6 @@ func tooMany(regions []region) []catalog.Finding {
 		Text: fmt.Sprintf("the list of %s takes %d bytes on MUPIP's command line, which takes %d", plural(len(regions), "region"), need, maxList),
 		Do:   "Name some of them with --region, in several backups: each is of a moment of its own",
 	}}
-}
-
-// workFinding looks whether the incremental can be written.
-func (e *Engine) workFinding() catalog.Finding {
-	run := &dbback.Run{Set: catalog.SetName{Instance: "x", Name: "x"}}
-	dir := filepath.Dir(e.workDir(run))
-	f := catalog.Finding{Level: catalog.LevelOK, Check: "work directory", Text: dir + " can be written to"}
-	const writable = 2 // W_OK of access(2)
-	err := syscall.Access(dir, writable)
-	if err != nil {
-		err = fmt.Errorf("%s cannot be written to: %w", dir, err)
-	} else {
-		err = checkPath(dir)
-	}
-	if err != nil {
-		f.Level, f.Text, f.Do = catalog.LevelFail, err.Error(), "Name a directory with room for the incremental with --work-dir"
-	}
-	return f
 }
 
 // Plan implements [dbback.Engine].
