@@ -28,7 +28,7 @@ they are from; each way is an engine:
 		Subcommands: []*cli.Command{backupFilesCommand()},
 	}
 	for _, p := range products {
-		cmd.Description += fmt.Sprintf("   %-7s %s, while it is in use\n", p.name, p.title)
+		cmd.Description += fmt.Sprintf("   %-7s %s, while in use\n", p.name, p.title)
 		cmd.Subcommands = append(cmd.Subcommands, backupProductCommand(p))
 	}
 	cmd.Description += "\n   datfs backup files --help"

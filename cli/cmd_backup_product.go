@@ -26,7 +26,7 @@ func backupProductCommand(p product) *cli.Command {
 	)
 	return &cli.Command{
 		Name:        p.name,
-		Usage:       "store " + p.title + " while it is in use",
+		Usage:       "store " + p.title + " while in use",
 		UsageText:   p.backupText,
 		Description: p.backupHelp,
 		Flags:       append(flags, globalFlags(true, true)...),

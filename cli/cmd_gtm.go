@@ -112,7 +112,8 @@ backups of your own, give them -SINCE=COMPREHENSIVE or -TRANSACTION. The journal
 are not cut off from those before.
 
 Run it as a user who may write to the databases and to --work-dir, with the same
-gtm_tmp as the other processes have.
+gtm_tmp as the other processes have. Every user of the databases must be able to
+enter --work-dir: what they change meanwhile they save in a directory in it.
 
 The sets are named like the global directory, unless --name says another.
 

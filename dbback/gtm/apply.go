@@ -47,7 +47,7 @@ func (r *restorer) apply(ctx context.Context, d *restoredDB) error {
 		return err
 	}
 	d.Blocks = inc.Records
-	if err := inc.f.Close(); err != nil {
+	if err := inc.Close(); err != nil {
 		return err
 	}
 	r.opts.Log("region %s: apply the incremental, %s", d.Region, plural(int(d.Blocks), "block"))
@@ -200,7 +200,7 @@ func (r *restorer) gdeChanges(segments map[string]string) ([]string, error) {
 	for region, segment := range segments {
 		file, ok := restored[region]
 		if !ok {
-			file = filepath.Join(r.opts.To, "not-restored", strings.ToLower(region)+".dat")
+			file = filepath.Join(r.opts.To, "not-restored", strings.ToLower(fileName(region))+".dat")
 		}
 		out = append(out, "change -segment "+segment+" -file="+quote(file))
 	}

@@ -2,13 +2,11 @@ package gtm
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 )
 
 // The layout of a file that MUPIP BACKUP -BYTESTREAM makes: read off files of
@@ -46,13 +44,15 @@ const (
 	endOfHeader = "END OF FILE HEADER\x00"
 	endOfMap    = "END OF MASTER MAP\x00"
 	maxPiece    = 1 << 20
+	maxPieces   = 1 << 12 // of the master map
 )
 
 // errBytestream is what every fault of an incremental matches.
 var errBytestream = errors.New("is not a bytestream backup of a known format")
 
 // A Bytestream is an incremental backup, the file that MUPIP BACKUP -BYTESTREAM
-// makes. It is read only; the memory it takes is 16 bytes a block in it.
+// makes. It is read only. Where there are many blocks in it, the list of them is in a
+// temporary file until Close, so that memory does not grow with it.
 //
 // A block may be in it twice: as it was when the backup came by, and, if an
 // update came before that, as it was at the end TN (a before-image that the
@@ -67,29 +67,33 @@ type Bytestream struct {
 
 	r       io.ReaderAt
 	size    int64
-	records []record // by block, then by place in the file
-	header  []byte   // file header of the database at the end TN
-	mapAt   []piece  // where the master map is
+	records records
+	header  []byte  // file header of the database at the end TN
+	mapAt   []piece // where the master map is
 }
-
-// A record is the place of a block in the incremental.
-type record struct{ block, at int64 }
 
 // A piece is a stretch of the incremental.
 type piece struct{ at, length int64 }
 
-// OpenBytestream reads where everything is in an incremental of size bytes.
-func OpenBytestream(r io.ReaderAt, size int64) (*Bytestream, error) {
-	s := &Bytestream{r: r, size: size}
+// OpenBytestream reads where everything is in an incremental of size bytes. dir is
+// for a temporary file, "" for the usual place.
+func OpenBytestream(r io.ReaderAt, size int64, dir string) (*Bytestream, error) {
+	s := &Bytestream{r: r, size: size, records: records{dir: dir}}
 	if err := s.readHeader(); err != nil {
 		return nil, err
 	}
 	at, err := s.readRecords()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.readTail(at)
 	}
-	return s, s.readTail(at)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
+
+// Close gives back what was opened for the incremental, not its file.
+func (s *Bytestream) Close() error { return s.records.Close() }
 
 // readHeader reads what the first bytes say.
 func (s *Bytestream) readHeader() error {
@@ -134,11 +138,12 @@ func (s *Bytestream) readRecords() (int64, error) {
 		}
 		s.Records++
 		if block < s.TotalBlocks { // MUPIP RESTORE leaves the others out: the file was cut meanwhile
-			s.records = append(s.records, record{block, at})
+			if err := s.records.add(record{block, at}); err != nil {
+				return 0, err
+			}
 		}
 	}
-	slices.SortStableFunc(s.records, func(a, b record) int { return cmp.Compare(a.block, b.block) })
-	return at + recHeaderSize + s.BlockSize, nil
+	return at + recHeaderSize + s.BlockSize, s.records.done()
 }
 
 // readTail reads what follows the records: the file header and the master map.
@@ -180,33 +185,34 @@ func (s *Bytestream) readTail(at int64) error {
 	if err := errors.Join(s.read(s.header, p.at), expect(endOfHeader)); err != nil {
 		return err
 	}
+	room, err := s.mapRoom()
+	if err != nil {
+		return err
+	}
 	for {
 		p, err := next()
-		if err != nil {
+		if err != nil || is(p, endOfMap) {
 			return err
 		}
-		if is(p, endOfMap) {
-			return s.checkTail()
+		if room -= p.length; room < 0 || len(s.mapAt) == maxPieces {
+			return fmt.Errorf("%w: its master map is longer, or in more pieces, than that of any database", errBytestream)
 		}
 		s.mapAt = append(s.mapAt, p)
 	}
 }
 
-// checkTail holds what the end says to what the beginning said.
-func (s *Bytestream) checkTail() error {
+// mapRoom holds what the file header says to what the beginning said, and returns
+// how long the master map may be.
+func (s *Bytestream) mapRoom() (int64, error) {
 	h, err := ParseHeader(s.header)
 	if err != nil {
-		return fmt.Errorf("%w: its file header %w", errBytestream, err)
+		return 0, fmt.Errorf("%w: its file header %w", errBytestream, err)
 	}
-	var mapLen int64
-	for _, p := range s.mapAt {
-		mapLen += p.length
+	if h.BlockSize != s.BlockSize || h.TotalBlocks != s.TotalBlocks {
+		return 0, fmt.Errorf("%w: %d blocks of %d, but its file header says %d of %d",
+			errBytestream, s.TotalBlocks, s.BlockSize, h.TotalBlocks, h.BlockSize)
 	}
-	if h.BlockSize != s.BlockSize || h.TotalBlocks != s.TotalBlocks || mapLen > h.Start-HeaderSize {
-		return fmt.Errorf("%w: %d blocks of %d with a master map of %d bytes, but its file header says %d of %d",
-			errBytestream, s.TotalBlocks, s.BlockSize, mapLen, h.TotalBlocks, h.BlockSize)
-	}
-	return nil
+	return h.Start - HeaderSize, nil
 }
 
 // Header returns the database's header at the end TN. A restored file's is the
@@ -227,21 +233,28 @@ func (s *Bytestream) Blocks() iter.Seq2[BlockChange, error] {
 	return func(yield func(BlockChange, error) bool) {
 		rec := make([]byte, recHeaderSize+s.BlockSize)
 		out := make([]byte, s.BlockSize)
-		for i := 0; i < len(s.records); {
-			block := s.records[i].block
-			used := int64(0)
-			for ; i < len(s.records) && s.records[i].block == block; i++ {
-				if err := s.read(rec, s.records[i].at); err != nil {
-					yield(BlockChange{}, err)
+		block, used := int64(-1), int64(0)
+		for r, err := range s.records.all() {
+			if err == nil && r.block != block && block >= 0 {
+				if !yield(BlockChange{block, out[:used]}, nil) {
 					return
 				}
-				n := s.saved(rec)
-				copy(out[:n], rec[recHeaderSize:])
-				used = max(used, n)
+				used = 0
 			}
-			if !yield(BlockChange{block, out[:used]}, nil) {
+			if err == nil {
+				err = s.read(rec, r.at)
+			}
+			if err != nil {
+				yield(BlockChange{}, err)
 				return
 			}
+			block = r.block
+			n := s.saved(rec)
+			copy(out[:n], rec[recHeaderSize:])
+			used = max(used, n)
+		}
+		if block >= 0 {
+			yield(BlockChange{block, out[:used]}, nil)
 		}
 	}
 }

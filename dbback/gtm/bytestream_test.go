@@ -63,7 +63,7 @@ func bytestream(blockSize, total int64, records []testRecord) []byte {
 }
 
 func openBytes(b []byte) (*Bytestream, error) {
-	return OpenBytestream(bytes.NewReader(b), int64(len(b)))
+	return OpenBytestream(bytes.NewReader(b), int64(len(b)), "")
 }
 
 // TestBytestream lays random incrementals over a file, in the order of their

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,7 +41,10 @@ func (e *Engine) Journals(ctx context.Context) (*dbback.Journals, error) {
 	}
 	for _, r := range e.regions {
 		if r.header.Journal != JournalOn {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("region %s is not journaled: it can be restored to the moment of the incremental only", r.name))
+			if !slices.Contains(e.plain, r.name) { // or the preflight said it
+				out.Warnings = append(out.Warnings, fmt.Sprintf(
+					"journaling of region %s was turned off during the backup: it can be restored to the moment of the incremental only", r.name))
+			}
 			continue
 		}
 		if err := e.captureRegion(out, r.name, r.header.JournalFile); err != nil {
@@ -112,7 +116,7 @@ func (e *Engine) captureRegion(out *dbback.Journals, region, current string) err
 	}
 	var fact []string
 	for _, j := range files {
-		name := region + "." + filepath.Base(j.Path)
+		name := fileName(region) + "." + filepath.Base(j.Path)
 		out.Files = append(out.Files, dbback.StoredFile{Path: j.Path, Name: name, Section: catalog.SectionJournals})
 		out.Range.Files = append(out.Range.Files, name)
 		fact = append(fact, fmt.Sprintf("%s@%#x", name, j.FirstTN))

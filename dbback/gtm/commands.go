@@ -121,7 +121,7 @@ func (t *tools) run(ctx context.Context, limit time.Duration, stdin, program str
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
 	// Into a file, not a pipe: a command must not die of it that we did.
-	out, err := unnamedFile()
+	out, err := unnamedFile("")
 	if err != nil {
 		return "", err
 	}
@@ -223,9 +223,10 @@ func (t *tools) environment() []string {
 	return append(env, set...)
 }
 
-// unnamedFile makes an empty file that is gone when it is closed.
-func unnamedFile() (*os.File, error) {
-	f, err := os.CreateTemp("", "datfs-gtm-")
+// unnamedFile makes an empty file that is gone when it is closed, in a directory or
+// in the usual place.
+func unnamedFile(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "datfs-gtm-")
 	if err != nil {
 		return nil, err
 	}

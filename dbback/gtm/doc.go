@@ -72,7 +72,8 @@
 //
 // # Files
 //
-//	engine.go      Engine: options, lock, working directory, list of databases
+//	engine.go      Engine: options, lock, list of databases
+//	workdir.go     where the incrementals are made, and who may get there
 //	preflight.go   what to know before a backup; the plan; what a failure means
 //	regions.go     the regions of a global directory
 //	mark.go        mark and incremental
@@ -84,6 +85,7 @@
 //	runbook.go     the same by hand, for a set
 //	header.go      file header of a database, V6 and V7
 //	bytestream.go  incremental backup
+//	records.go     where its blocks are, sorted
 //	journals.go    file header of a journal, chains of journal files
 //	commands.go    runs mupip, mumps and GDE
 package gtm

@@ -32,6 +32,7 @@ type Engine struct {
 	tools tools
 
 	regions []region // of the last survey
+	plain   []string // regions that were not journaled when the preflight looked
 	early   string   // said and answered before the run began
 	run     *dbback.Run
 	step    string
@@ -119,19 +120,6 @@ func (e *Engine) say(command, answer string) {
 	e.run.Transcript(e.step, text)
 }
 
-// workDir returns the directory of a run: beside the database, or in the
-// directory for work.
-func (e *Engine) workDir(run *dbback.Run) string {
-	parent := e.opts.Work
-	if parent == "" && len(e.regions) > 0 {
-		parent = filepath.Dir(e.regions[0].path)
-	}
-	if parent == "" {
-		parent = filepath.Dir(e.opts.Gbldir)
-	}
-	return filepath.Join(parent, "datfs-"+run.Set.Instance+"-"+run.Set.Name)
-}
-
 // Leaves implements [dbback.Engine].
 func (e *Engine) Leaves(run *dbback.Run) []string { return []string{e.workDir(run)} }
 
@@ -170,28 +158,18 @@ func takeLock(f *os.File, what string) error {
 	return err
 }
 
-// makeWorkDir makes the directory of a run. Whoever has the databases open, under
-// whatever user, saves before-images in it while a backup is taken, so all may
-// enter it; MUPIP gives the files in it the permissions of the databases.
-func makeWorkDir(dir string) error {
-	const enter = 0o711
-	if err := os.Mkdir(dir, enter); err != nil {
-		return err
-	}
-	return os.Chmod(dir, enter) // whatever the umask
-}
-
 // End implements [dbback.Engine].
 func (e *Engine) End(_ context.Context, keep bool) error {
 	var err error
 	for _, inc := range e.incs {
-		err = errors.Join(err, inc.f.Close())
+		err = errors.Join(err, inc.Close())
 	}
 	if !keep {
 		err = errors.Join(err, os.RemoveAll(e.work))
 	}
 	err = errors.Join(err, e.lock.Close())
-	e.run, e.work, e.lock, e.incs, e.tools.lock, e.tools.temp = nil, "", nil, nil, nil, ""
+	e.run, e.work, e.lock, e.incs = nil, "", nil, nil
+	e.tools.lock, e.tools.temp, e.tools.dir = nil, "", ""
 	return err
 }
 
@@ -243,7 +221,6 @@ const (
 	factEndTN   = "end_tn"   // the end of the incremental; journals go on from there
 	factFormat  = "format"   // FormatV6 or FormatV7
 	factAccess  = "access"   // "BG" or "MM"
-	factSegment = "segment"  // of the global directory
 	factImages  = "images"   // "before" or "nobefore": how it is journaled; missing if it is not
 	factJournal = "journals" // names in the section "journals" with the TN at which each begins: "name@hex name@hex"
 )

@@ -53,6 +53,8 @@ type shape struct {
 	create     string // qualifier of mupip create
 	journal    string // "": before; "none": no journals
 	regions    int    // 2: globals that begin with A are in a region of their own
+	many       int    // this many regions more, R1 to Rn, for globals that begin with R1x to Rnx
+	second     string // what that and its segment are called; "": AREG and ASEG
 	allocation int    // blocks; 0: 1000
 	dir        string // of the databases, below the test's; "": that
 }
@@ -90,9 +92,18 @@ func newLive(t testing.TB, s shape) *live {
 	}
 	gde = append(gde, "change -region DEFAULT -record_size=1000 -key_size=100")
 	if s.regions == 2 {
-		gde = append(gde, "add -name A* -region=AREG", "add -region AREG -dynamic=ASEG -record_size=1000 -key_size=100",
-			"add -segment ASEG -file="+filepath.Join(l.dir, "a.dat"))
-		segment("ASEG", "a.dat", s.allocation/4)
+		reg, seg := "AREG", "ASEG"
+		if s.second != "" {
+			reg, seg = s.second, s.second
+		}
+		gde = append(gde, "add -name A* -region="+reg, "add -region "+reg+" -dynamic="+seg+" -record_size=1000 -key_size=100",
+			"add -segment "+seg+" -file="+filepath.Join(l.dir, "a.dat"))
+		segment(seg, "a.dat", s.allocation/4)
+	}
+	for i := range s.many {
+		name := fmt.Sprintf("R%d", i+1)
+		gde = append(gde, "add -name "+name+"x* -region="+name, "add -region "+name+" -dynamic="+name,
+			"add -segment "+name+" -allocation=20 -file="+filepath.Join(l.dir, name+".dat"))
 	}
 	segment("DEFAULT", "t.dat", s.allocation)
 	if out, err := l.tools.gde(t.Context(), append(gde, "exit")...); err != nil || !strings.Contains(out, "-I-GDCREATE") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,12 @@ import (
 // goes by.
 func (e *Engine) Mark(ctx context.Context) error {
 	e.step = dbback.StepMark
+	if len(quoteAll(e.incrementalPaths())) > maxList {
+		// The incremental is going to be made from within the directory. So are the
+		// markers: a region whose file is named relative to the current directory is
+		// found out before anything is copied.
+		e.tools.dir = e.work
+	}
 	for _, r := range e.regions {
 		if err := e.markRegion(ctx, &r); err != nil {
 			return fmt.Errorf("region %s: %w", r.name, err)
@@ -58,7 +65,12 @@ func (t *tools) peek(ctx context.Context, region, field string) (uint64, error) 
 }
 
 // markerName returns what a region's marker is called.
-func markerName(region string) string { return region + ".mark" }
+func markerName(region string) string { return fileName(region) + ".mark" }
+
+// fileName makes a region's name one of a file. GT.M puts variables of the
+// environment in place of what follows a dollar sign in a path; no name of a
+// region has a hyphen.
+func fileName(region string) string { return strings.ReplaceAll(region, "$", "-") }
 
 // newTN is the transaction number of a database to which nothing was ever
 // written. MUPIP takes no backup of it, and none is needed: all of it was written
@@ -79,7 +91,7 @@ func (e *Engine) markRegion(ctx context.Context, r *region) error {
 	// From one transaction before, so that there is something to back up.
 	if _, err := e.tools.mupip(ctx, long, "backup", "-bytestream", fmt.Sprintf("-transaction=%X", now-1),
 		"-nonewjnlfiles", "-bkupdbjnl=disable", r.name, quote(marker)); err != nil {
-		return err
+		return e.mayNot(err)
 	}
 	m, err := readMarker(marker)
 	if err != nil {
@@ -107,7 +119,41 @@ func readMarker(path string) (*Bytestream, error) {
 }
 
 // incrementalName returns what a region's incremental is called.
-func incrementalName(region string) string { return region + ".bck" }
+func incrementalName(region string) string { return fileName(region) + ".bck" }
+
+// maxList is how long a list is that MUPIP takes on its command line, in bytes:
+// CLISTRTOOLONG says 4097.
+const maxList = 4096
+
+// incrementalNames returns what the regions' incrementals are called, as a list
+// for MUPIP.
+func incrementalNames(regions []region) string {
+	var out []string
+	for _, r := range regions {
+		out = append(out, incrementalName(r.name))
+	}
+	return quoteAll(out)
+}
+
+// incrementalPaths returns where the regions' incrementals are made.
+func (e *Engine) incrementalPaths() []string {
+	var out []string
+	for _, r := range e.regions {
+		out = append(out, filepath.Join(e.work, incrementalName(r.name)))
+	}
+	return out
+}
+
+// storedIncremental returns what a region's incremental is called in a set, "" if
+// there is none of it. Older sets have names with dollar signs.
+func storedIncremental(m *catalog.Method, region string) string {
+	for _, name := range []string{incrementalName(region), region + ".bck"} {
+		if slices.Contains(m.Incrementals, name) {
+			return name
+		}
+	}
+	return ""
+}
 
 // Incremental implements [dbback.Engine]: one incremental for each region, all as
 // of one moment, in which no transaction is half done.
@@ -118,14 +164,15 @@ func incrementalName(region string) string { return region + ".bck" }
 // restored database would want to go on with the journal of the original.
 func (e *Engine) Incremental(ctx context.Context) (*dbback.Incremental, error) {
 	e.step = dbback.StepIncremental
-	var paths []string
-	for _, r := range e.regions {
-		paths = append(paths, filepath.Join(e.work, incrementalName(r.name)))
+	paths := e.incrementalPaths()
+	list := quoteAll(paths)
+	if e.tools.dir == e.work {
+		list = incrementalNames(e.regions)
 	}
 	out, err := e.tools.mupip(ctx, long, "backup", "-bytestream", "-since=bytestream",
-		"-newjnlfiles=prevlink", "-bkupdbjnl=disable", names(e.regions), quoteAll(paths))
+		"-newjnlfiles=prevlink", "-bkupdbjnl=disable", names(e.regions), list)
 	if err != nil {
-		return nil, err
+		return nil, e.mayNot(err)
 	}
 	if !strings.Contains(out, "-I-BACKUPSUCCESS") {
 		return nil, errors.New("MUPIP did not say that the backup was successful: see the transcript")

@@ -184,6 +184,29 @@ func TestJournalGap(t *testing.T) {
 	}
 }
 
+// TestJournalOff switches journaling off during a backup: that is a warning of the
+// set, other than of a region that was not journaled before.
+func TestJournalOff(t *testing.T) {
+	l := newLive(t, shape{regions: 2, allocation: 200})
+	l.m("set ^a=1,^A=1")
+	l.mupip("set", "-journal=disable", "-region", "AREG")
+	e, err := New(Options{Gbldir: l.tools.gbldir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := dbback.Backup(t.Context(), newRepo(t), e, dbback.BackupOptions{Instance: "GTM", Step: func(step, _ string) {
+		if step == dbback.StepJournals {
+			l.mupip("set", "-journal=off", "-region", "DEFAULT")
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(info.Problems) != 1 || !strings.Contains(info.Problems[0].Error, "journaling of region DEFAULT was turned off") {
+		t.Errorf("the set says %v", info.Problems)
+	}
+}
+
 // TestJournalsElsewhere restores from journals under names that mean nothing, when
 // nothing of the original is there any more, neither files nor links.
 func TestJournalsElsewhere(t *testing.T) {
@@ -212,5 +235,43 @@ func TestJournalsElsewhere(t *testing.T) {
 	}
 	if got := l.extract(report.Gbldir); got != want {
 		t.Error("what was restored is not what the original had")
+	}
+}
+
+// TestManyRegions backs up so many regions that the paths of their incrementals are
+// longer than what MUPIP takes.
+func TestManyRegions(t *testing.T) {
+	const many = 25
+	l := newLive(t, shape{many: many, allocation: 100})
+	fill := fmt.Sprintf(`set ^b=1 for i=1:1:%d set @("^R"_i_"x")=i`, many)
+	l.m(fill)
+	work := filepath.Join(t.TempDir(), strings.Repeat("x", 100))
+	if err := os.Mkdir(work, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(Options{Gbldir: l.tools.gbldir, Work: work})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := newRepo(t)
+	list := 0
+	info, err := dbback.Backup(t.Context(), repo, e, dbback.BackupOptions{Instance: "GTM", Step: func(step, _ string) {
+		if step == dbback.StepIncremental {
+			list = len(quoteAll(e.incrementalPaths()))
+			l.m(fill) // or the markers do for the incrementals
+		}
+	}})
+	if err != nil || info.State != catalog.StateComplete || len(info.Method.Incrementals) != many+1 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	if list <= maxList {
+		t.Errorf("the list is of %d bytes only: this shows nothing", list)
+	}
+	report, err := Restore(t.Context(), repo, RestoreOptions{Set: info.SetName(), To: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := l.extract(report.Gbldir), l.extract(l.tools.gbldir); got != want {
+		t.Error("what was restored is not what the original has")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"datfs/catalog"
@@ -135,12 +136,15 @@ func openIncremental(path string) (*incremental, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	s, err := OpenBytestream(f, st.Size())
+	s, err := OpenBytestream(f, st.Size(), filepath.Dir(path))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s %w", path, err), f.Close())
 	}
 	return &incremental{s, f}, nil
 }
+
+// Close closes the file too.
+func (i *incremental) Close() error { return errors.Join(i.Bytestream.Close(), i.f.Close()) }
 
 var _ dbback.Overlayer = (*Engine)(nil)
 

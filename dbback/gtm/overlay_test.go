@@ -24,13 +24,17 @@ func overlay(t testing.TB, copyPath, incPath string, had int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := OpenBytestream(inc, st.Size())
+	s, err := OpenBytestream(inc, st.Size(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer s.Close()
 	size, err := s.Size()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(s.mapAt) > maxPieces/8 {
+		t.Errorf("the master map has %d pieces: the bound is near", len(s.mapAt))
 	}
 	f, err := os.OpenFile(copyPath, os.O_RDWR, 0)
 	if err != nil {
@@ -161,7 +165,10 @@ func withoutMaps(t testing.TB, path string, from int64) string {
 	step := recHeaderSize + s.BlockSize
 	out := b[:incHeaderSize:incHeaderSize]
 	dropped := 0
-	for _, r := range s.records {
+	for r, err := range s.records.all() {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if r.block >= from && r.block%mapBlocks == 0 {
 			dropped++
 			continue

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"syscall"
 
 	"datfs/catalog"
 	"datfs/dbback"
@@ -20,24 +19,23 @@ func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.regions = chosen
+	e.regions, e.plain = chosen, nil
 	s := &dbback.Survey{Version: version, Facts: map[string]string{"gbldir": e.opts.Gbldir, "gtm_dist": e.tools.dist}}
 	ok := func(check, format string, args ...any) {
 		s.Findings = append(s.Findings, catalog.Finding{Level: catalog.LevelOK, Check: check, Text: fmt.Sprintf(format, args...)})
 	}
 	ok("engine", "%s in %s", version, e.tools.dist)
 	ok("global directory", "%s, %s of %d", e.opts.Gbldir, plural(len(chosen), "region"), len(all))
-	// Only for the run-book: without it that is a little harder to follow.
-	said, _ := e.tools.gde(ctx, "show -map", "quit")
-	for name, segment := range segments(said) {
-		s.Facts[factName(name, factSegment)] = segment
-	}
 	for i := range chosen {
 		r := &chosen[i]
 		s.Databases = append(s.Databases, r.database())
 		s.Findings = append(s.Findings, r.findings()...)
+		if r.header != nil && r.header.Journal != JournalOn {
+			e.plain = append(e.plain, r.name)
+		}
 	}
 	s.Findings = append(s.Findings, sameFile(chosen)...)
+	s.Findings = append(s.Findings, tooMany(chosen)...)
 	s.Findings = append(s.Findings, e.workFinding())
 	ok("your incrementals", "a backup of datfs takes incremental backups of its own: a MUPIP BACKUP -SINCE=BYTESTREAM of yours begins where the last of these ended")
 	return s, nil
@@ -103,22 +101,18 @@ func sameFile(regions []region) []catalog.Finding {
 	return out
 }
 
-// workFinding looks whether the incremental can be written.
-func (e *Engine) workFinding() catalog.Finding {
-	run := &dbback.Run{Set: catalog.SetName{Instance: "x", Name: "x"}}
-	dir := filepath.Dir(e.workDir(run))
-	f := catalog.Finding{Level: catalog.LevelOK, Check: "work directory", Text: dir + " can be written to"}
-	const writable = 2 // W_OK of access(2)
-	err := syscall.Access(dir, writable)
-	if err != nil {
-		err = fmt.Errorf("%s cannot be written to: %w", dir, err)
-	} else {
-		err = checkPath(dir)
+// tooMany finds more regions than one command of MUPIP takes: an incremental over
+// all of them must be one.
+func tooMany(regions []region) []catalog.Finding {
+	need := len(incrementalNames(regions))
+	if need <= maxList {
+		return nil
 	}
-	if err != nil {
-		f.Level, f.Text, f.Do = catalog.LevelFail, err.Error(), "Name a directory with room for the incremental with --work-dir"
-	}
-	return f
+	return []catalog.Finding{{
+		Level: catalog.LevelFail, Check: "number of regions",
+		Text: fmt.Sprintf("the list of %s takes %d bytes on MUPIP's command line, which takes %d", plural(len(regions), "region"), need, maxList),
+		Do:   "Name some of them with --region, in several backups: each is of a moment of its own",
+	}}
 }
 
 // Plan implements [dbback.Engine].

@@ -123,6 +123,19 @@ func TestPreflight(t *testing.T) {
 			t.Errorf("%v", found)
 		}
 	})
+	t.Run("too many regions", func(t *testing.T) {
+		regions := make([]region, 256)
+		for i := range regions {
+			regions[i].name = fmt.Sprintf("REGION%05d", i)
+		}
+		if f := tooMany(regions); f != nil { // 256 * len("REGION00000.bck,") - 1 bytes
+			t.Errorf("%v", f)
+		}
+		f := tooMany(append(regions, region{name: "A"}))
+		if len(f) != 1 || f[0].Level != catalog.LevelFail || !strings.Contains(f[0].Text, "257 regions takes 4101 bytes") {
+			t.Errorf("%v", f)
+		}
+	})
 	t.Run("a path that cannot be restored", func(t *testing.T) {
 		h, err := ParseHeader(headerBytes(FormatV7, 8192, 10, 1))
 		if err != nil {

@@ -139,7 +139,7 @@ func (r *restorer) ownCopy(j *JournalFile, region string) (*JournalFile, error) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, fmt.Sprintf("%s.%016x.mjl", region, j.FirstTN))
+	path := filepath.Join(dir, fmt.Sprintf("%s.%016x.mjl", fileName(region), j.FirstTN))
 	from, err := os.Open(j.Path)
 	if err != nil {
 		return nil, err

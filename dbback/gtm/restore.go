@@ -184,7 +184,7 @@ func (r *restorer) plan() error {
 			return err
 		}
 		d.StartTN, d.EndTN = start, end
-		if name := incrementalName(db.Name); slices.Contains(m.Incrementals, name) {
+		if name := storedIncremental(m, db.Name); name != "" {
 			d.incremental = filepath.Join(r.work, string(catalog.SectionIncremental), name)
 		} else if start != end {
 			return fmt.Errorf("the set has no incremental of region %s", db.Name)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +28,7 @@ func RunbookAt(info *catalog.SetInfo, dir string) string {
 		return ""
 	}
 	b := &book{info: info, m: info.Method, dir: dir}
-	for _, part := range []func(){b.title, b.datfs, b.setUp, b.short, b.long, b.journals, b.use} {
+	for _, part := range []func(){b.title, b.datfs, b.setUp, b.short, b.long, b.journals, b.look, b.use} {
 		part()
 	}
 	return b.String()
@@ -53,12 +52,15 @@ func (b *book) fact(db catalog.Database, name string) string {
 func shell(s string) string { return dbback.ShellWord(s) }
 
 // newFile is where the run-book puts a region's database.
-func newFile(db catalog.Database) string { return `"$NEW"/` + db.Name + ".dat" }
+func newFile(db catalog.Database) string { return `"$NEW"/` + fileName(db.Name) + ".dat" }
 
-// hasIncremental returns whether the set has an incremental of a region: one that
-// never was written to has none.
-func (b *book) hasIncremental(db catalog.Database) bool {
-	return slices.Contains(b.m.Incrementals, incrementalName(db.Name))
+// incremental returns a shell's word for the set's incremental of a region: "" if
+// it has none, as one has that never was written to.
+func (b *book) incremental(db catalog.Database) string {
+	if name := storedIncremental(b.m, db.Name); name != "" {
+		return `"$SET"/incremental/` + shell(name)
+	}
+	return ""
 }
 
 func (b *book) title() {
@@ -102,7 +104,8 @@ func (b *book) datfs() {
 	b.line("The first goes to the end of the journals in the set, the second to the end of those that were written since, the")
 	b.line("third to a time of yours between the two. If it fails: it can be repeated, and begins anew. After it: \"Into use\" below.")
 	b.line("\nWithout datfs, from a mount or a copy of this directory: \"Set up\", then one of the two ways, then the journals.")
-	b.line("Stop at the first line that begins with `%%GTM-E` or `%%GTM-F` (or `%%YDB-`): what follows relies on it.")
+	b.line("Each block stops at the first command that fails, which is one that says `%%GTM-E`, `%%GTM-F`, `%%GDE-E` or the like,")
+	b.line("and ends with a line that begins with `STOP`; the blocks after it then do nothing.")
 }
 
 // journalDir returns where the original's journals are.
@@ -113,50 +116,76 @@ func (b *book) journalDir() string {
 	return "FILE"
 }
 
+// setUpCode is what the blocks share. Nothing in it leads to the originals: until
+// new.gld is made, and was looked at, there is no global directory at all. What
+// YottaDB reads before GT.M's names must be out of the way for that.
+const setUpCode = `unset ydb_dist ydb_gbldir ydb_routines ydb_chset
+export gtmroutines="$gtm_dist/libgtmutil.so $gtm_dist" PATH="$gtm_dist:$PATH" gtmgbldir="$NEW"/none.gld
+try() {   # runs a command; fails also where GT.M complains without an exit code
+  said=$("$@" 2>&1) && code=0 || code=$?
+  printf '%s\n' "$said"
+  if printf '%s\n' "$said" | grep -E '(^|> )%[A-Z]+-[EF]-' >/dev/null; then code=1; fi
+  return "$code"
+}
+begin() {   # begin A B: the file A must be in $NEW, and B must not
+  trap 'test $? = 0 || echo "STOP: this block did not come to its end; nothing that follows may be done"' EXIT
+  if [ -n "${1:-}" ] && [ ! -e "$NEW/$1" ]; then echo "there is no $NEW/$1"; exit 1; fi
+  if [ -n "${2:-}" ] && [ -e "$NEW/$2" ]; then echo "there is $NEW/$2"; exit 1; fi
+}
+map() { printf 'show -map\nquit\n' | mumps -run ^GDE 2>&1; }
+inside() {   # fails if the global directory leads to any file that is not below $NEW
+  files=$(map | grep ' FILE = ')
+  if printf '%s\n' "$files" | grep -vF " FILE = $NEW/"; then echo "a global directory leads to these files"; return 1; fi
+}
+lead() {   # makes a global directory of one region, which leads to a file below $NEW
+  export gtmgbldir="$NEW"/one.gld
+  rm -f "$gtmgbldir"
+  printf 'change -segment DEFAULT -file="%s"\nexit\n' "$1" | try mumps -run ^GDE
+  inside
+}
+( set -eu; begin
+case "$NEW" in *[!A-Za-z0-9/._-]*) echo "$NEW: letters, digits and / . _ - only"; exit 1 ;; /*) ;; *) echo "$NEW: no absolute path"; exit 1 ;; esac
+mkdir -p "$NEW"
+if [ -n "$(ls -A "$NEW")" ]; then echo "$NEW: not empty"; exit 1; fi
+touch "$NEW"/set-up.done )`
+
 func (b *book) setUp() {
 	b.line("\n## By hand: set up\n\n```sh")
 	b.line("SET=${SET:-%s}   # the set's directory", shell(b.dir))
-	b.line("NEW=${NEW:-/restore}   # an empty directory with room for the databases; no blanks in its path")
+	b.line("NEW=${NEW:-/restore}   # an empty directory with room for the databases")
 	b.line("export gtm_dist=%s gtm_chset=M", shell(b.m.Facts["gtm_dist"]))
-	b.line(`export gtmroutines="$gtm_dist/libgtmutil.so $gtm_dist" PATH="$gtm_dist:$PATH"`)
-	b.line(`# a global directory that leads to the restored databases`)
-	b.line(`cp "$SET"/configuration/%s "$NEW"/new.gld`, shell(filepath.Base(b.m.Facts["gbldir"])))
-	b.line(`export gtmgbldir="$NEW"/new.gld`)
-	b.line("mumps -run ^GDE <<END")
-	for _, db := range b.m.Databases {
-		segment := b.fact(db, factSegment)
-		if segment == "" {
-			segment = "SEGMENT-OF-" + db.Name
-		}
-		b.line("change -segment %s -file=$NEW/%s.dat", segment, db.Name)
-	}
-	b.line("exit\nEND\n```")
+	b.line("%s\n```", setUpCode)
 }
 
 func (b *book) short() {
-	b.line("\n## By hand, the short way: the databases as they were after the incremental\n\n```sh")
+	b.line("\n## By hand, the short way: the databases as they were after the incremental\n")
+	b.line("```sh\n( set -eu; begin set-up.done databases.done")
 	for _, db := range b.m.Databases {
 		section := catalog.SectionConsistent
-		if !b.hasIncremental(db) {
+		if b.incremental(db) == "" {
 			section = catalog.SectionDatabases
 		}
 		b.line(`cp --sparse=always "$SET"/%s%s %s`, section, shell(db.Paths[0]), newFile(db))
-		if !b.hasIncremental(db) {
+		if b.incremental(db) == "" {
 			b.fresh(db)
 		}
 	}
 	b.integ()
-	b.line("```")
+	b.line("touch \"$NEW\"/databases.done )\n```")
 }
 
 // fresh writes what a region needs that was never written to.
 func (b *book) fresh(db catalog.Database) {
-	b.line("mupip rundown -file %s", newFile(db))
-	b.line("mupip set -journal=disable -file %s", newFile(db))
+	b.line("try mupip rundown -file %s", newFile(db))
+	b.line("try mupip set -journal=disable -file %s", newFile(db))
 }
 
+// long writes how the incrementals are applied. DSE changes what its global
+// directory leads to, so it gets one that was made for it: of one region, which
+// leads to the new file, whatever the regions of the set are called.
 func (b *book) long() {
-	b.line("\n## By hand, with GT.M's own restore\n\nInstead of the short way, not after it.\n\n```sh")
+	b.line("\n## By hand, with GT.M's own restore\n\nInstead of the short way, not after it.\n")
+	b.line("```sh\n( set -eu; begin set-up.done databases.done")
 	for _, db := range b.m.Databases {
 		b.line(`cp --sparse=always "$SET"/databases%s %s`, shell(db.Paths[0]), newFile(db))
 		b.fresh(db) // RUNDOWN must come first
@@ -164,18 +193,17 @@ func (b *book) long() {
 			b.line("truncate -s %d %s   # the copy ends before its header says", size, newFile(db))
 		}
 	}
-	for _, db := range b.m.Databases { // DSE opens the files of all regions
-		if !b.hasIncremental(db) {
+	for _, db := range b.m.Databases {
+		if b.incremental(db) == "" {
 			continue
 		}
-		b.line("dse <<END")
-		b.line("find -region=%s", db.Name)
-		b.line("change -fileheader -current_tn=%s", strings.ToUpper(strings.TrimPrefix(hex(b.fact(db, factStartTN)), "0x")))
-		b.line("quit\nEND")
-		b.line(`mupip restore %s "$SET"/incremental/%s`, newFile(db), incrementalName(db.Name))
+		b.line("lead %s", newFile(db))
+		b.line(`printf 'change -fileheader -current_tn=%%s\nquit\n' %s | try dse`,
+			strings.ToUpper(strings.TrimPrefix(hex(b.fact(db, factStartTN)), "0x")))
+		b.line(`try mupip restore %s %s`, newFile(db), b.incremental(db))
 	}
 	b.integ()
-	b.line("```")
+	b.line("touch \"$NEW\"/databases.done )\n```")
 }
 
 // cutOff returns how long the file of a copy must be that was read only to where
@@ -198,7 +226,7 @@ func (b *book) cutOff(db catalog.Database) int64 {
 
 func (b *book) integ() {
 	for _, db := range b.m.Databases {
-		b.line("mupip integ -file %s   # No errors detected by integ.", newFile(db))
+		b.line("try mupip integ -file %s   # No errors detected by integ.", newFile(db))
 	}
 }
 
@@ -219,30 +247,65 @@ func (b *book) journals() {
 	b.line("They carry the databases from the incremental to the end of the backup. Nothing may be written to the databases before.")
 	b.line("Journal files written since go into the list too, those that follow on one another without a gap; for a point in")
 	b.line("time add `-before=\"\\\"%s\\\"\"`.\n\n```sh", b.info.Time.Local().Add(time.Hour).Format("2-Jan-2006 15:04:05"))
+	b.line("( set -eu; begin databases.done journals.done")
 	b.line(`mkdir -p "$NEW"/journals && cp "$SET"/journals/* "$NEW"/journals/`)
-	b.line("mupip journal -recover -forward -nochain -redirect=%s %s", strings.Join(redirects, ","), strings.Join(files, ","))
+	b.line(`touch "$NEW"/journals.begun`)
+	b.line("lead %s   # MUPIP wants to have a global directory", newFile(b.m.Databases[0]))
+	b.line("try mupip journal -recover -forward -nochain -redirect=%s %s", strings.Join(redirects, ","), strings.Join(files, ","))
 	b.integ()
-	b.line("```")
+	b.line("rm \"$NEW\"/journals.begun; touch \"$NEW\"/journals.done )\n```")
+}
+
+// look writes how the result is looked at: with the set's global directory, every
+// segment of which is first led away from the original.
+func (b *book) look() {
+	var set []string
+	for _, db := range b.m.Databases {
+		set = append(set, db.Name)
+	}
+	b.line("\n## By hand: look into the result\n")
+	b.line("`new.gld` leads to the restored databases. Regions that are not in the set lead nowhere: GT.M says")
+	b.line("`%%GTM-E-DBFILERR` of them. It is there only if it was made to the end, and leads to no file of the original.\n")
+	b.line("```sh\n( set -eu; begin databases.done journals.begun")
+	b.line(`cp "$SET"/configuration/%s "$NEW"/unchecked.gld`, shell(filepath.Base(b.m.Facts["gbldir"])))
+	b.line(`export gtmgbldir="$NEW"/unchecked.gld`)
+	b.line(`map | awk -v new="$NEW" -v set=%s '`, shell(" "+strings.Join(set, " ")+" "))
+	b.line(`  / REG = / { region = $NF }`)
+	b.line(`  / SEG = / { file = region ".dat"; gsub(/[$]/, "-", file)`)
+	b.line(`              if (!index(set, " " region " ")) file = "not-restored/" file`)
+	b.line(`              print "change -segment " $NF " -file=\"" new "/" file "\"" }`)
+	b.line(`  END { print "exit" }' | try mumps -run ^GDE`)
+	b.line("inside")
+	b.line("mv \"$NEW\"/unchecked.gld \"$NEW\"/new.gld )\n```\n")
+	b.line("Then `gtmgbldir=\"$NEW\"/new.gld mumps -direct`.")
 }
 
 // use writes how the restored databases take the place of the originals.
 func (b *book) use() {
 	b.line("\n## Into use\n")
-	b.line("Look into the result first: `gtmgbldir=\"$NEW\"/new.gld mumps -direct`. Then end every process that has the originals")
-	b.line("open; `mupip rundown` fails where there still is one, or where a file is damaged. After `datfs restore gtm` give the")
-	b.line("paths that it printed in place of those below `$NEW`. What was restored is not journaled until the last lines.\n\n```sh")
-	gbldir := b.m.Facts["gbldir"]
+	b.line("End every process that has the originals open; `mupip rundown` fails where there still is one, or where a file is")
+	b.line("damaged: where that is all, move that file away first. After `datfs restore gtm` do \"Set up\" with an empty directory,")
+	b.line("`touch \"$NEW\"/databases.done`, and give the paths that it printed in place of those of `.dat` files below `$NEW`. What")
+	b.line("was restored is not journaled until the last lines.\n\n```sh\n( set -eu; begin databases.done journals.begun")
+	for _, db := range b.m.Databases {
+		b.line("test -s %s", newFile(db))
+	}
+	for _, db := range b.m.Databases {
+		b.line("if [ -e %s ]; then try mupip rundown -file %s; fi", shell(db.Paths[0]), shell(quote(db.Paths[0])))
+	}
 	for _, db := range b.m.Databases {
 		path := shell(db.Paths[0])
-		b.line("mupip rundown -file %s", shell(quote(db.Paths[0])))
-		b.line("mv --backup=numbered %s %s", path, shell(db.Paths[0]+".replaced"))
-		b.line("mv %s %s", newFile(db), path)
+		b.line("if [ -e %s ]; then mv --backup=numbered %s %s; fi", path, path, shell(db.Paths[0]+".replaced"))
+		b.line("mv -n %s %s", newFile(db), path)
 	}
+	gbldir := b.m.Facts["gbldir"]
+	b.line("export gtmgbldir=%s", shell(gbldir))
 	for _, db := range b.m.Databases {
 		if how := b.fact(db, factImages); how != "" {
-			b.line("gtmgbldir=%s mupip set -journal=enable,on,%s -region %s", shell(gbldir), how, db.Name)
+			b.line("try mupip set -journal=enable,on,%s -region %s", how, shell(db.Name))
 		}
 	}
+	b.line(")")
 	b.line("```\n")
 	b.line("Give the files the owner and the mode that the originals have. The journals begin anew here, so take a backup at once:\n\n```")
 	b.line("datfs backup gtm --gbldir %s --name %s\n```", shell(gbldir), b.info.Instance)
