@@ -38,6 +38,10 @@ type product struct {
 	// there is none, and first what must be done to copies before anything else, if it is not used.
 	restore, first string
 
+	// restoreInUse says, with %s for the set, how databases are restored that are in
+	// use; "" if that is not possible.
+	restoreInUse string
+
 	// engine returns what talks to the instance, and the name that its sets get
 	// unless --name says another.
 	engine func(*cli.Context) (e dbback.Engine, name string, err error)

@@ -49,6 +49,9 @@ type RestoreOptions struct {
 	// original's.
 	Owner *Owner
 
+	// InUse writes into files that are in use, too. Otherwise the error is an
+	// *InUseError, and nothing is written. With Place that is the caller's to see to.
+	InUse           bool
 	AllowIncomplete bool // restore what there is of a set that is not complete
 	DryRun          bool // compare and report, write nothing
 	Progress        *catalog.Progress

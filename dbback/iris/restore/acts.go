@@ -179,7 +179,7 @@ func (c *unusedAct) show(b *book) {
 }
 
 func (c *unusedAct) run(_ context.Context, _ *restoration) error {
-	users, err := openBy(c.paths())
+	users, err := dbback.OpenBy(c.paths())
 	if err != nil {
 		return err
 	}

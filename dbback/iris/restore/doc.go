@@ -70,7 +70,6 @@
 //	acts.go         what steps do: what a run-book shows and what is run
 //	everything.go   what only a restore of everything does
 //	look.go         whether it can be done
-//	openby.go       which processes have a file open
 //	scripts.go      the statements
 //	judge.go        whether their answers mean success
 //	restoration.go  Run: one run of the plan
