@@ -69,6 +69,7 @@
 //	steps.go        its steps, and where one that failed begins again
 //	acts.go         what steps do: what a run-book shows and what is run
 //	everything.go   what only a restore of everything does
+//	places.go       whether what is restored elsewhere comes to lie where something is
 //	look.go         whether it can be done
 //	scripts.go      the statements
 //	judge.go        whether their answers mean success

@@ -79,6 +79,7 @@ var texts = map[string][2]string{
 	"expect":    {"Expect: ", "期待される応答: "},
 	"otherwise": {"If it ends here: ", "このステップで中断した場合: "},
 	"down":      {"It must be down, and stay so:", "インスタンスは停止しており、停止したままでなければなりません:"},
+	"owners":    {"Each line `@@OWN` is a database of the configuration with its directory: none of another name may be in a directory that is restored to. That directory must not be an instance's own either: one with `startup.last` or `iris.cpf`.", "`@@OWN` の各行は構成にあるデータベースとそのディレクトリです。リストア先のディレクトリに別の名前のデータベースがあってはいけません。また、`startup.last` や `iris.cpf` のある、インスタンス自身のディレクトリをリストア先にしてはいけません。"},
 	"stop.mark": {".", "。"},
 	"file":      {"The list of directories:", "ディレクトリのリスト:"},
 	"unused":    {"No process may have the files open; this must print nothing:", "どのプロセスもファイルを開いていないことを確認します。次のコマンドで何も表示されてはいけません:"},

@@ -152,6 +152,14 @@ func (f *Answers) usual(name, line, dir string) string {
 		return "@@BL|/x/\n@@BLEND|1"
 	case "DB":
 		return f.Databases + "\n@@DBEND|1"
+	case "OWN":
+		var b strings.Builder
+		for line := range strings.Lines(f.Databases) {
+			if fields := strings.Split(strings.TrimSpace(line), "|"); fields[0] == "@@DB" {
+				b.WriteString("@@OWN|" + fields[1] + "|" + fields[2] + "\n")
+			}
+		}
+		return b.String() + "@@OWNEND|1"
 	case "LIST":
 		m := reList.FindStringSubmatch(line)
 		list := f.List
