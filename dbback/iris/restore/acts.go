@@ -229,61 +229,62 @@ func (p *Plan) fetch(j journalSource) string {
 	return fmt.Sprintf("[ -e %s ] || [ -e %s ] || %s", shellWord(origin), shellWord(origin+"z"), cp)
 }
 
-func (c *extractAct) run(ctx context.Context, r *restoration) error {
+func (c *extractAct) run(ctx context.Context, r *restoration) (err error) {
 	p := c.p
-	place := map[catalog.SetName]map[int]string{p.Set.SetName(): {}}
-	add := func(set catalog.SetName, file int, path string) {
+	work, err := r.openOwned(p.Work)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, work.close()) }()
+	for i, f := range p.Set.Files {
+		if f.Section == catalog.SectionIncremental && f.Path == p.Set.Method.Incrementals[0] {
+			if err := r.extract(ctx, work, p.Set.SetName(), map[int]string{i: filepath.Base(p.incremental())}); err != nil {
+				return err
+			}
+		}
+	}
+	if p.journals.none {
+		return nil
+	}
+	journals, err := r.openOwned(p.journalDir())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, journals.close()) }()
+	place := make(map[catalog.SetName]map[int]string)
+	add := func(set catalog.SetName, file int, name string) {
 		if set.Name == "" {
 			return // it is the instance's, and stays where it is
 		}
 		if place[set] == nil {
 			place[set] = make(map[int]string)
 		}
-		place[set][file] = path
+		place[set][file] = name
 	}
-	for i, f := range p.Set.Files {
-		if f.Section == catalog.SectionIncremental && f.Path == p.Set.Method.Incrementals[0] {
-			add(p.Set.SetName(), i, p.incremental())
+	for _, j := range p.journals.files {
+		if p.Way != WayDatabases || !j.there() {
+			add(j.set, j.file, j.stored)
 		}
 	}
-	if !p.journals.none {
-		if err := r.ownDir(filepath.Clean(p.journalDir())); err != nil {
+	log := p.journals.log
+	if p.Way == WayDatabases {
+		log = nil // it has its own
+	}
+	switch {
+	case log != nil && log.local():
+		text, err := readAlone(log.origin)
+		if err == nil {
+			err = journals.write(dbback.JournalLog, text)
+		}
+		if err != nil {
 			return err
 		}
-		for _, j := range p.journals.files {
-			if p.Way != WayDatabases || !j.there() {
-				add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
-			}
-		}
-		log := p.journals.log
-		if p.Way == WayDatabases {
-			log = nil // it has its own
-		}
-		switch path := filepath.Join(p.journalDir(), dbback.JournalLog); {
-		case log != nil && log.local():
-			text, err := os.ReadFile(log.origin)
-			if err == nil {
-				err = r.writeOwned(path, text)
-			}
-			if err != nil {
-				return err
-			}
-		case log != nil:
-			add(log.set, log.file, path)
-		}
+	case log != nil:
+		add(log.set, log.file, dbback.JournalLog)
 	}
 	for set, files := range place {
-		if len(files) == 0 {
-			continue
-		}
-		opts := dbback.RestoreOptions{Set: set, Place: files, Owner: p.opts.owner, Progress: r.opts.Progress}
-		if _, err := dbback.Restore(ctx, r.repo, opts); err != nil {
+		if err := r.extract(ctx, journals, set, files); err != nil {
 			return err
-		}
-		for _, path := range files { // whatever the backup's own mode was
-			if err := os.Chmod(path, 0o660); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -299,12 +300,16 @@ func (c *listAct) show(b *book) {
 
 func (c *listAct) run(_ context.Context, r *restoration) error {
 	r.transcribe("file " + c.p.listFile() + ":\n" + dirList(c.p.Databases) + "\n") // ^DBREST deletes it
+	work, err := r.openOwned(c.p.Work)
+	if err != nil {
+		return err
+	}
 	for _, path := range []string{c.p.listKept(), c.p.listFile()} {
-		if err := r.writeOwned(path, []byte(dirList(c.p.Databases))); err != nil {
-			return err
+		if err == nil {
+			err = work.write(filepath.Base(path), []byte(dirList(c.p.Databases)))
 		}
 	}
-	return nil
+	return errors.Join(err, work.close())
 }
 
 // A dropAct removes what a drill restored.

@@ -75,6 +75,7 @@
 //	judge.go        whether their answers mean success
 //	restoration.go  Run: one run of the plan
 //	state.go        what it keeps, to be gone on with
+//	owned.go        directories and files that the instance's owner can change
 //	report.go       what it did, for people
 //	runbook.go      run-books
 //	runbooktext.go  their sentences, in English and Japanese
