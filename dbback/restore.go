@@ -49,6 +49,9 @@ type RestoreOptions struct {
 	// original's.
 	Owner *Owner
 
+	// KeepOwner leaves targets that exist to whom they belong: Owner is for others.
+	KeepOwner bool
+
 	// InUse writes into files that are in use, too. Otherwise the error is an
 	// *InUseError, and nothing is written. With Place that is the caller's to see to.
 	InUse           bool

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,10 +73,16 @@ func (c *copyAct) show(b *book) {
 		// Whatever times and sizes say: what a restore is for may have left them as
 		// they were.
 		for _, i := range sortedKeys(db.Files) {
-			lines = append(lines, fmt.Sprintf(`rsync -aHAXI --inplace --no-whole-file "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
+			from, to := `"$SET"/databases`+shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])
 			if c.p.Way == WayElsewhere {
-				lines = append(lines, b.own(db.Files[i]))
+				lines = append(lines, "rsync -aHAXI --inplace --no-whole-file "+from+" "+to, b.own(db.Files[i]))
+				continue
 			}
+			// What is there keeps its owner: on a machine that has taken the place of
+			// the set's, the numbers in the set mean other users.
+			user, group := b.owner()
+			lines = append(lines, fmt.Sprintf("[ -e %[1]s ] || install -m 660 -o %[2]s -g %[3]s /dev/null %[1]s", to, user, group),
+				"rsync -aHAXI --no-owner --no-group --inplace --no-whole-file "+from+" "+to)
 		}
 	}
 	b.shell(lines...)
@@ -83,15 +90,18 @@ func (c *copyAct) show(b *book) {
 
 func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: c.p.files(), Progress: r.opts.Progress}
+	switch {
+	case c.p.Way == WayElsewhere:
+		opts.Owner = c.p.opts.owner
+	case r.opts.OtherHost: // the set has numbers of users of the machine that was before
+		opts.KeepOwner, opts.Owner = true, ownerOf(cmp.Or(c.p.manager(), r.mgr))
+	}
 	for _, db := range c.p.Databases {
-		if c.p.Way == WayElsewhere {
-			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
+		if opts.Owner != nil {
+			if err := ownDir(filepath.Clean(db.To), opts.Owner); err != nil {
 				return err
 			}
 		}
-	}
-	if c.p.Way == WayElsewhere {
-		opts.Owner = c.p.opts.owner
 	}
 	report, err := dbback.Restore(ctx, r.repo, opts)
 	if report != nil {

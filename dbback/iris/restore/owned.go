@@ -34,7 +34,7 @@ func ownerOf(mgr string) *dbback.Owner {
 
 // ownDir makes a directory that the instance can write to, and those above it
 // that are missing.
-func (r *restoration) ownDir(dir string) error {
+func ownDir(dir string, owner *dbback.Owner) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err == nil && !info.IsDir():
@@ -44,13 +44,13 @@ func (r *restoration) ownDir(dir string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := r.ownDir(filepath.Dir(dir)); err != nil {
+	if err := ownDir(filepath.Dir(dir), owner); err != nil {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o770); err != nil {
 		return err
 	}
-	return session.GiveDir(dir, r.plan.opts.owner.UID, r.plan.opts.owner.GID)
+	return session.GiveDir(dir, owner.UID, owner.GID)
 }
 
 // An ownedDir is a directory of the instance's owner that is held open.
@@ -65,7 +65,7 @@ type ownedDir struct {
 // missing. A symbolic link, and a directory of somebody else's, are refused.
 func (r *restoration) openOwned(dir string) (*ownedDir, error) {
 	dir = filepath.Clean(dir)
-	if err := r.ownDir(dir); err != nil {
+	if err := ownDir(dir, r.plan.opts.owner); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)

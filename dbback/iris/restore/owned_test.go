@@ -135,3 +135,37 @@ func TestReadAlone(t *testing.T) {
 		}
 	}
 }
+
+// On a machine that has taken the place of the set's, a database belongs to whom it
+// belonged before, or to whom the instance belongs: not to the old machine's numbers.
+func TestRun_OtherHostOwner(t *testing.T) {
+	for _, way := range []Options{{Databases: []string{"USER"}}, {Everything: true}} {
+		for _, lost := range []bool{false, true} {
+			r := newRestoring(t, way)
+			r.opts.OtherHost = true
+			asRoot(t, r)
+			dat := r.w.At("mgr/user/IRIS.DAT")
+			want := uint32(ownerUID)
+			if lost {
+				if err := os.RemoveAll(filepath.Dir(dat)); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				want = 4711
+				if err := os.Chown(dat, 4711, 4712); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := r.run(); err != nil {
+				t.Fatal(err)
+			}
+			r.checkRestored(dat)
+			if uid, _ := ownedBy(t, dat); uid != want {
+				t.Errorf("%+v, lost %v: the database belongs to %d, want %d", way, lost, uid, want)
+			}
+			if uid, _ := ownedBy(t, filepath.Dir(dat)); uid != ownerUID {
+				t.Errorf("%+v, lost %v: its directory belongs to %d", way, lost, uid)
+			}
+		}
+	}
+}
