@@ -34,6 +34,9 @@ type product struct {
 	// directory in a mount. Texts that are "" count as none. Nil if there never are.
 	runbooks func(set *catalog.SetInfo, dir string) []runbook
 
+	// noRunbook returns why a set has none. Nil if that is not known.
+	noRunbook func(set *catalog.SetInfo) error
+
 	// restore is the command that does all of a restore, with %s for the set, "" if
 	// there is none, and first what must be done to copies before anything else, if it is not used.
 	restore, first string

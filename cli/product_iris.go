@@ -32,6 +32,7 @@ func irisProduct() product {
 		checkWith:    "^Integrity",
 		restore:      "restore iris %s --to DIR --instance NAME",
 		restoreInUse: "restore iris %s --database NAME --instance INSTANCE dismounts a database, restores it, and mounts it",
+		noRunbook:    restore.NoBook,
 		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
 			return []runbook{{restore.English, restore.SetBook(set, restore.English, dir)}, {restore.Japanese, restore.SetBook(set, restore.Japanese, dir)}}
 		},

@@ -78,5 +78,6 @@
 //	owned.go        directories and files that the instance's owner can change
 //	report.go       what it did, for people
 //	runbook.go      run-books
+//	setbook.go      that of a set, with all ways
 //	runbooktext.go  their sentences, in English and Japanese
 package restore

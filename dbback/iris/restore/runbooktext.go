@@ -53,6 +53,8 @@ var texts = map[string][2]string{
 	"problems":     {"What is to be known of this set:", "このセットについての注意事項:"},
 
 	"ways":           {"Ways back. Choose one:", "復元方法。いずれかを選んでください。"},
+	"noway":          {"%s: not with this set: %s", "%s: このセットではできません: %s"},
+	"unlistable":     {"Left out of this run-book, as they cannot be restored: %s. Their directories have a comma, a quote or a control character, which ^DBREST's list of directories cannot have; the copies are below `databases/`.", "次のデータベースはリストアできないため、この手順書には含まれていません: %s。ディレクトリ名に、^DBREST のディレクトリ・リストでは使えないコンマ、引用符、または制御文字が含まれています。コピーは `databases/` の下にあります。"},
 	"way.databases":  {"One database, or some, into the running instance", "稼働中のインスタンスへ、1 つまたは複数のデータベースを戻す"},
 	"way.everything": {"Everything, while the instance is down", "インスタンスを停止した状態で、すべてを戻す"},
 	"way.elsewhere":  {"To another directory, or another server", "別のディレクトリ、または別のサーバへ戻す"},
