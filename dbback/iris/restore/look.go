@@ -63,9 +63,9 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	if err := r.isFree(); err != nil {
 		return err
 	}
-	// Before anything is dismounted: is there room?
+	// Before anything is dismounted: is there room, and may it be written to?
 	if err := dbback.CheckRestore(r.repo, dbback.RestoreOptions{Set: p.Set.SetName(), Place: p.files()}); err != nil {
-		return err
+		return refuse("%w", err)
 	}
 	if p.Way == WayEverything {
 		if err := r.isDown(ctx); err != nil {

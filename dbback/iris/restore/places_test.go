@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -105,5 +106,42 @@ func TestRun_Places(t *testing.T) {
 				t.Errorf("it tells %s, and asks to begin with %q", told, r.next)
 			}
 		})
+	}
+}
+
+// What cannot be written to is refused by the look, before anything is told.
+func TestRun_LookWrites(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		to   func(r *restoring) string
+		want string
+	}{
+		{"a file system that is read-only", func(r *restoring) string {
+			dir := t.TempDir()
+			if err := syscall.Mount("none", dir, "tmpfs", syscall.MS_RDONLY, ""); err != nil {
+				t.Skipf("%v (takes root)", err)
+			}
+			t.Cleanup(func() {
+				if err := syscall.Unmount(dir, 0); err != nil {
+					t.Error(err)
+				}
+			})
+			return filepath.Join(dir, "to")
+		}, "cannot be written: access "},
+		{"a symbolic link", func(r *restoring) string {
+			r.w.Write("real", "x")
+			r.w.Write("to/.keep", "")
+			if err := os.Symlink(r.w.At("real"), r.w.At("to/IRIS.DAT")); err != nil {
+				t.Fatal(err)
+			}
+			return r.w.At("to")
+		}, "is a symbolic link"},
+	} {
+		r := newRestoring(t, Options{})
+		r.opts.Redirect = map[string]string{"USER": tt.to(r)}
+		_, err := r.run()
+		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), tt.want) || r.w.Told() != "" {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
 	}
 }
