@@ -48,6 +48,7 @@ func TestRestore_InUse(t *testing.T) {
 	info := repo.backup(t, iris, gtm)
 
 	elsewhere := func(t *testing.T) (to, iris, gtm string) {
+		t.Helper()
 		to = t.TempDir()
 		repo.restore(t, info, to)
 		iris, gtm = filepath.Join(to, dir, "IRIS.DAT"), filepath.Join(to, dir, "t.dat")
@@ -56,6 +57,7 @@ func TestRestore_InUse(t *testing.T) {
 	}
 	original := func(*testing.T) (string, string, string) { return "/", iris, gtm }
 	key := func(t *testing.T, path string) int32 {
+		t.Helper()
 		st := stat(t, path)
 		return int32(gtmProject<<24 | st.Dev&0xff<<16 | st.Ino&0xffff)
 	}
@@ -66,8 +68,9 @@ func TestRestore_InUse(t *testing.T) {
 		want string // "": it is restored
 	}{
 		{"Nobody", elsewhere, func(*testing.T, string, string) {}, ""},
-		{"Open", elsewhere, func(t *testing.T, iris, _ string) { opener(t, iris) }, "/IRIS.DAT by process "},
+		{"Open", elsewhere, func(t *testing.T, iris, _ string) { t.Helper(); opener(t, iris) }, "/IRIS.DAT by process "},
 		{"OpenByHardLink", elsewhere, func(t *testing.T, iris, _ string) {
+			t.Helper()
 			link := filepath.Join(t.TempDir(), "x")
 			if err := os.Link(iris, link); err != nil {
 				t.Fatal(err)
@@ -77,19 +80,23 @@ func TestRestore_InUse(t *testing.T) {
 			}
 		}, "/IRIS.DAT by process "},
 		{"Lock", elsewhere, func(t *testing.T, iris, _ string) {
+			t.Helper()
 			put(t, filepath.Join(filepath.Dir(iris), "iris.lck"), nil)
 		}, "/iris.lck says"},
 		{"CacheLock", elsewhere, func(t *testing.T, iris, _ string) {
+			t.Helper()
 			put(t, filepath.Join(filepath.Dir(iris), "cache.lck"), nil)
 		}, "/cache.lck says"},
-		{"Header", elsewhere, func(t *testing.T, _, gtm string) { semaphore(t, key(t, gtm)) }, "/t.dat has a header that says so"},
+		{"Header", elsewhere, func(t *testing.T, _, gtm string) { t.Helper(); semaphore(t, key(t, gtm)) }, "/t.dat has a header that says so"},
 		{"HeaderOfNone", elsewhere, func(t *testing.T, _, gtm string) {
+			t.Helper()
 			semaphore(t, key(t, gtm))
 			edit(t, gtm, gtmSemID, []byte{0xff, 0xff, 0xff, 0xff})
 		}, ""},
 		// A copy names the semaphores of the database that it was made of.
 		{"Original", original, func(*testing.T, string, string) {}, "/t.dat has a header that says so"},
 		{"OriginalOfNone", original, func(t *testing.T, _, gtm string) {
+			t.Helper()
 			edit(t, gtm, gtmSemID, []byte{0xff, 0xff, 0xff, 0x7f})
 		}, ""},
 	}

@@ -39,6 +39,7 @@ func ownedBy(t *testing.T, path string) (uid uint32, mode fs.FileMode) {
 func TestRun_Planted(t *testing.T) {
 	// Where the work directory is, a restore that fails says.
 	planned := func(t *testing.T) *restoring {
+		t.Helper()
 		r := newRestoring(t, Options{Databases: []string{"USER"}, To: filepath.Join(t.TempDir(), "to")})
 		asRoot(t, r)
 		r.w.Say["REST"] = "@@REST|-3"

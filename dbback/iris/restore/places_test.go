@@ -12,7 +12,8 @@ import (
 // Elsewhere is not where something else is, by whatever name: that is refused before
 // the instance is told anything.
 func TestRun_Places(t *testing.T) {
-	alias := func(t *testing.T, r *restoring) string {
+	alias := func(t *testing.T) string {
+		t.Helper()
 		link := filepath.Join(t.TempDir(), "alias")
 		if err := os.Symlink("/", link); err != nil {
 			t.Fatal(err)
@@ -23,71 +24,71 @@ func TestRun_Places(t *testing.T) {
 	const sys = "another system's USER must never be put there"
 	for _, tt := range []struct {
 		name string
-		to   func(t *testing.T, r *restoring)
+		to   func(r *restoring)
 		want string // "": it is restored
 	}{
-		{"a new directory", func(t *testing.T, r *restoring) { user(r, filepath.Join(t.TempDir(), "new")) }, ""},
-		{"the original by a symbolic link", func(t *testing.T, r *restoring) {
-			r.opts.Databases, r.opts.To = []string{"USER"}, alias(t, r)
+		{"a new directory", func(r *restoring) { user(r, filepath.Join(r.t.TempDir(), "new")) }, ""},
+		{"the original by a symbolic link", func(r *restoring) {
+			r.opts.Databases, r.opts.To = []string{"USER"}, alias(r.t)
 		}, "which is the place of USER by another name"},
-		{"the lost original by a symbolic link", func(t *testing.T, r *restoring) {
+		{"the lost original by a symbolic link", func(r *restoring) {
 			if err := os.RemoveAll(r.w.At("mgr/user")); err != nil {
-				t.Fatal(err)
+				r.t.Fatal(err)
 			}
-			r.opts.Databases, r.opts.To = []string{"USER"}, alias(t, r)
+			r.opts.Databases, r.opts.To = []string{"USER"}, alias(r.t)
 		}, "which is the place of USER by another name"},
-		{"its own path by a symbolic link by redirection", func(t *testing.T, r *restoring) { user(r, alias(t, r)+r.w.At("mgr/user")) }, "which is the place of USER by another name"},
-		{"a hard link of the original", func(t *testing.T, r *restoring) {
-			dir := t.TempDir()
+		{"its own path by a symbolic link by redirection", func(r *restoring) { user(r, alias(r.t)+r.w.At("mgr/user")) }, "which is the place of USER by another name"},
+		{"a hard link of the original", func(r *restoring) {
+			dir := r.t.TempDir()
 			if err := os.Link(r.w.At("mgr/user/IRIS.DAT"), filepath.Join(dir, "IRIS.DAT")); err != nil {
-				t.Fatal(err)
+				r.t.Fatal(err)
 			}
 			user(r, dir)
 		}, "IRIS.DAT, which is the place of USER by another name"},
-		{"two in one place", func(t *testing.T, r *restoring) {
-			dir := t.TempDir()
-			r.opts.Redirect = map[string]string{"USER": dir + "/x", "IRISSYS": alias(t, r) + dir + "/x"}
+		{"two in one place", func(r *restoring) {
+			dir := r.t.TempDir()
+			r.opts.Redirect = map[string]string{"USER": dir + "/x", "IRISSYS": alias(r.t) + dir + "/x"}
 		}, "would both be restored to"},
-		{"another database of the instance", func(_ *testing.T, r *restoring) { user(r, r.w.At("mgr/irislib")) }, "where IRIS has its database IRISLIB"},
-		{"that by a symbolic link", func(t *testing.T, r *restoring) { user(r, alias(t, r)+r.w.At("mgr/irislib")) }, "where IRIS has its database IRISLIB"},
-		{"the manager directory by a symbolic link", func(t *testing.T, r *restoring) {
-			r.opts.Redirect = map[string]string{"IRISSYS": alias(t, r) + r.w.At("mgr")}
+		{"another database of the instance", func(r *restoring) { user(r, r.w.At("mgr/irislib")) }, "where IRIS has its database IRISLIB"},
+		{"that by a symbolic link", func(r *restoring) { user(r, alias(r.t)+r.w.At("mgr/irislib")) }, "where IRIS has its database IRISLIB"},
+		{"the manager directory by a symbolic link", func(r *restoring) {
+			r.opts.Redirect = map[string]string{"IRISSYS": alias(r.t) + r.w.At("mgr")}
 		}, "which is the place of IRISSYS by another name"},
-		{"the directory of the instance", func(_ *testing.T, r *restoring) { user(r, r.w.Dir) }, "the directory of IRIS itself: " + sys},
-		{"a manager directory of another instance", func(_ *testing.T, r *restoring) {
+		{"the directory of the instance", func(r *restoring) { user(r, r.w.Dir) }, "the directory of IRIS itself: " + sys},
+		{"a manager directory of another instance", func(r *restoring) {
 			r.w.Write("other/mgr/startup.last", "")
 			user(r, r.w.At("other/mgr"))
 		}, "startup.last): " + sys},
-		{"that of one that was never started", func(_ *testing.T, r *restoring) {
+		{"that of one that was never started", func(r *restoring) {
 			r.w.Write("other/cache.cpf", "")
 			user(r, r.w.At("other/mgr"))
 		}, "cache.cpf): " + sys},
-		{"a database of another instance", func(_ *testing.T, r *restoring) {
+		{"a database of another instance", func(r *restoring) {
 			r.w.Write("other/mgr/startup.last", "")
 			r.w.Write("other/mgr/user/IRIS.DAT", "other")
 			user(r, r.w.At("other/mgr/user"))
 		}, "below the directory of another instance"},
-		{"below that of the instance itself", func(_ *testing.T, r *restoring) {
+		{"below that of the instance itself", func(r *restoring) {
 			r.w.Write("mgr/user2/IRIS.DAT", "second")
 			user(r, r.w.At("mgr/user2"))
 		}, ""},
-		{"a database of that name in another directory", func(_ *testing.T, r *restoring) {
+		{"a database of that name in another directory", func(r *restoring) {
 			r.w.Write("staged/IRIS.DAT", "staged")
 			r.w.Databases = "@@DB|USER|" + r.w.At("staged") + "/|8192|1|1|0|0|0|3\n@@DB|FAR|:mirror:x"
 			user(r, r.w.At("staged"))
 		}, ""},
-		{"no list", func(t *testing.T, r *restoring) {
+		{"no list", func(r *restoring) {
 			r.w.Say["OWN"] = "@@OWN|USER|/x/"
-			user(r, filepath.Join(t.TempDir(), "new"))
+			user(r, filepath.Join(r.t.TempDir(), "new"))
 		}, "ends in the middle"},
-		{"a list that is refused", func(t *testing.T, r *restoring) {
+		{"a list that is refused", func(r *restoring) {
 			r.w.Say["OWN"] = "@@ERR|OWN|<PROTECT>|x|"
-			user(r, filepath.Join(t.TempDir(), "new"))
+			user(r, filepath.Join(r.t.TempDir(), "new"))
 		}, "<PROTECT>"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRestoring(t, Options{})
-			tt.to(t, r)
+			tt.to(r)
 			_, err := r.run()
 			told := r.w.Told()
 			if tt.want == "" {
@@ -116,7 +117,7 @@ func TestRun_LookWrites(t *testing.T) {
 		to   func(r *restoring) string
 		want string
 	}{
-		{"a file system that is read-only", func(r *restoring) string {
+		{"a file system that is read-only", func(*restoring) string {
 			dir := t.TempDir()
 			if err := syscall.Mount("none", dir, "tmpfs", syscall.MS_RDONLY, ""); err != nil {
 				t.Skipf("%v (takes root)", err)

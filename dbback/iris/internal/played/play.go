@@ -152,14 +152,6 @@ func (f *Answers) usual(name, line, dir string) string {
 		return "@@BL|/x/\n@@BLEND|1"
 	case "DB":
 		return f.Databases + "\n@@DBEND|1"
-	case "OWN":
-		var b strings.Builder
-		for line := range strings.Lines(f.Databases) {
-			if fields := strings.Split(strings.TrimSpace(line), "|"); fields[0] == "@@DB" {
-				b.WriteString("@@OWN|" + fields[1] + "|" + fields[2] + "\n")
-			}
-		}
-		return b.String() + "@@OWNEND|1"
 	case "LIST":
 		m := reList.FindStringSubmatch(line)
 		list := f.List
@@ -215,4 +207,15 @@ func must(err error) {
 		fmt.Fprintln(os.Stdout, err)
 		os.Exit(9) //nolint:forbidigo // it is a played process, not the test
 	}
+}
+
+// owners returns the databases of the configuration with their directories.
+func (f *Answers) owners() string {
+	var b strings.Builder
+	for line := range strings.Lines(f.Databases) {
+		if fields := strings.Split(strings.TrimSpace(line), "|"); fields[0] == "@@DB" {
+			b.WriteString("@@OWN|" + fields[1] + "|" + fields[2] + "\n")
+		}
+	}
+	return b.String() + "@@OWNEND|1"
 }
