@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -39,7 +40,7 @@ func needEngine(c *cli.Context) error {
 
 func checkProductCommand(p product) *cli.Command {
 	flags := append(p.connect(), nameFlag(), boolFlag("json", "print the findings as a JSON array"),
-		&cli.IntFlag{Name: "validate-within", Value: 30, Usage: "warn if no set was validated since `DAYS` ago; 0: never warn"})
+		&cli.StringFlag{Name: "validate-within", Value: "30", Usage: "warn if no set was validated since `DAYS` ago; 0: never warn"})
 	return &cli.Command{
 		Name:        p.name,
 		Usage:       "see whether " + p.title + " is fit for a backup",
@@ -51,9 +52,9 @@ func checkProductCommand(p product) *cli.Command {
 }
 
 func runCheck(c *cli.Context, p product) error {
-	days := c.Int("validate-within")
-	if days < 0 || days > maxDays {
-		return usageErrorf(c, "--validate-within: %d is not a number of days from 0 to %d", days, maxDays)
+	days, err := strconv.Atoi(c.String("validate-within"))
+	if err != nil || days < 0 || days > maxDays {
+		return usageErrorf(c, "--validate-within: %s is not a number of days from 0 to %d", printable(c.String("validate-within")), maxDays)
 	}
 	engine, name, err := p.open(c)
 	if err != nil {

@@ -28,7 +28,8 @@ func gtmProduct() product {
 			return []runbook{{"en", gtm.RunbookAt(set, dir)}}
 		},
 		applyWith: "mupip restore", journalsWith: "mupip journal -recover -forward", checkWith: "mupip integ",
-		restore: "restore gtm %s --to DIR",
+		restore:      "restore gtm %s --to DIR",
+		restoreInUse: "restore gtm %s --to DIR makes databases ready for use in another directory; put them in their place when nobody uses those there",
 		first: "run mupip rundown -file on each copy before any other program of GT.M sees it: its header names the semaphores " +
 			"of the running databases, and others would remove them; then dse must set its transaction number to the incremental's start",
 	}

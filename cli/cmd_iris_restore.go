@@ -124,6 +124,8 @@ func restoreIrisOptions(c *cli.Context) (restore.Options, error) {
 		return opts, usageErrorf(c, "--all does not go with --database")
 	case c.Bool("all") && !elsewhere:
 		opts.Everything, opts.Target = true, c.String("instance")
+	case c.IsSet("second-instance"):
+		return opts, usageErrorf(c, "--second-instance goes with --all, which restores everything to where it was")
 	case c.Bool("define") && !elsewhere:
 		return opts, usageErrorf(c, "--define is for databases that are restored elsewhere, with --to or --redirect")
 	case !opts.Until.IsZero() && opts.NoJournals:

@@ -21,6 +21,9 @@ func restoreCommand() *cli.Command {
 		Description: `restore writes the files of a set below DIR, each at its original absolute path:
 /data/user/IRIS.DAT becomes DIR/data/user/IRIS.DAT. With "--to /" everything goes
 back to where it was; the database must be down or have the file dismounted.
+Databases that are in use are not written over (exit code 4): files that a process
+has open, that have an iris.lck beside them, or whose header says so (GT.M). Close
+them first; --in-use does it all the same.
 
 Where a file is there already, only the blocks that differ are written. Holes,
 owner, mode and times are restored. Restored bytes are checked as they are read,
@@ -45,6 +48,7 @@ be what the database needs.
 			pathFlag("to", "write below `DIR`"),
 			&cli.StringSliceFlag{Name: "only", Usage: "only the files that `PATTERN` matches"},
 			boolFlag("dry-run", "write nothing; say what would be written"),
+			boolFlag("in-use", "write over databases in use, too: what uses them loses data"),
 			boolFlag("allow-incomplete", "restore also from a set that is not complete"),
 			jsonFlag(),
 		}, globalFlags(true, true)...),
@@ -70,18 +74,23 @@ func runRestore(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	progress, stop := startProgress(c, "restore", inBytes)
-	report, err := dbback.Restore(c.Context, repo, dbback.RestoreOptions{
+	opts := dbback.RestoreOptions{
 		Set:             name,
 		To:              c.Path("to"),
 		Only:            c.StringSlice("only"),
+		InUse:           c.Bool("in-use"),
 		AllowIncomplete: c.Bool("allow-incomplete"),
 		DryRun:          c.Bool("dry-run"),
-		Progress:        progress,
-	})
+	}
+	for _, path := range dbback.Overwritten(repo, opts) {
+		fmt.Fprintf(c.App.ErrWriter, "%s exists: a copy that was taken in use goes over it, DAMAGED until its incremental is applied\n", printable(path))
+	}
+	start := time.Now()
+	var stop func()
+	opts.Progress, stop = startProgress(c, "restore", inBytes)
+	report, err := dbback.Restore(c.Context, repo, opts)
 	stop()
-	err = goOnHint(err)
+	err = inUseHint(datfsCommand(c), info, goOnHint(err))
 	if report == nil {
 		return err
 	}
@@ -102,6 +111,18 @@ func runRestore(c *cli.Context, repo *catalog.Repository) error {
 		err = warningErrorf("restore %s: done with %s", name, count(len(report.Warnings), "warning"))
 	}
 	return err
+}
+
+// inUseHint says of databases that are in use how they are restored instead.
+func inUseHint(datfs string, set *catalog.SetInfo, err error) error {
+	if _, ok := errors.AsType[*dbback.InUseError](err); !ok {
+		return err
+	}
+	instead := "close them (shut down what uses them, or dismount them)"
+	if p := productOf(set.Engine); p.restoreInUse != "" {
+		instead = fmt.Sprintf("%s "+p.restoreInUse, datfs, shellWord(set.SetName().String()))
+	}
+	return withHint(err, "nothing was written. "+instead+"; if you are sure that nothing uses them, --in-use writes all the same")
 }
 
 func printRestore(w io.Writer, r *dbback.RestoreReport, d time.Duration) {

@@ -116,6 +116,11 @@ func noRunbook(c *cli.Context, info *catalog.SetInfo) error {
 		err := fmt.Errorf("runbook of set %v: a set of files needs none: they were at rest, and are ready for use when they are copied back", name)
 		return withHint(err, fmt.Sprintf("%s restore %v --to DIR brings them back; / for DIR puts them where they came from", datfs, name))
 	}
+	if p := productOf(info.Engine); p.noRunbook != nil {
+		if reason := p.noRunbook(info); reason != nil {
+			return withHint(fmt.Errorf("runbook of set %v: %w", name, reason), fmt.Sprintf("%s show %v says what the set has, and what it lacks", datfs, name))
+		}
+	}
 	err := fmt.Errorf("runbook of set %v: this datfs has none for sets of the engine %q", name, info.Engine)
 	return withHint(err, fmt.Sprintf("%s show %v says what a restore needs, and in which order", datfs, name))
 }

@@ -82,6 +82,9 @@ func isUnfit(err error) bool {
 	if _, ok := errors.AsType[*dbback.PreflightError](err); ok {
 		return true
 	}
+	if _, ok := errors.AsType[*dbback.InUseError](err); ok {
+		return true
+	}
 	_, ok := errors.AsType[*unfitError](err)
 	return ok || errors.Is(err, restore.ErrRefused)
 }

@@ -32,6 +32,7 @@ func TestExitCodeAndHint(t *testing.T) {
 		{"Warning", warningErrorf("x"), 3, ""},
 		{"WarningWithHint", withHint(warningErrorf("x"), "y"), 3, "y"},
 		{"Unfit", fmt.Errorf("x: %w", &unfitError{errors.New("x")}), 4, ""},
+		{"InUse", fmt.Errorf("x: %w", &dbback.InUseError{By: []string{"x"}}), 4, ""},
 		{"UnfitBeforeItsHint", withHint(&dbback.PreflightError{Survey: &dbback.Survey{}}, "y"), 4, "y"},
 		{"Step", &dbback.StepError{Step: "mark", Means: "It is gone.", Next: "Run it.", Err: errors.New("x")}, 1, "It is gone\nRun it\nwhat was stored"},
 		{"StepBeforeTheMark", &dbback.StepError{Step: "prepare", Next: "Wait.", Err: catalog.ErrLocked}, 11, "Wait\nwait until"},

@@ -34,9 +34,16 @@ type product struct {
 	// directory in a mount. Texts that are "" count as none. Nil if there never are.
 	runbooks func(set *catalog.SetInfo, dir string) []runbook
 
+	// noRunbook returns why a set has none. Nil if that is not known.
+	noRunbook func(set *catalog.SetInfo) error
+
 	// restore is the command that does all of a restore, with %s for the set, "" if
 	// there is none, and first what must be done to copies before anything else, if it is not used.
 	restore, first string
+
+	// restoreInUse says, with %s for the set, how databases are restored that are in
+	// use; "" if that is not possible.
+	restoreInUse string
 
 	// engine returns what talks to the instance, and the name that its sets get
 	// unless --name says another.

@@ -31,6 +31,8 @@ func irisProduct() product {
 		journalsWith: "^JRNRESTO or the class Journal.Restore",
 		checkWith:    "^Integrity",
 		restore:      "restore iris %s --to DIR --instance NAME",
+		restoreInUse: "restore iris %s --database NAME --instance INSTANCE dismounts a database, restores it, and mounts it",
+		noRunbook:    restore.NoBook,
 		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
 			return []runbook{{restore.English, restore.SetBook(set, restore.English, dir)}, {restore.Japanese, restore.SetBook(set, restore.Japanese, dir)}}
 		},

@@ -546,3 +546,29 @@ func TestRestore_Dirty(t *testing.T) {
 		}
 	}
 }
+
+// TestRestore_InUse keeps a restore off databases that are in use.
+func TestRestore_InUse(t *testing.T) {
+	fakeRepo(t)
+	e := newFakeEngine(t)
+	if code, _, stderr := runFake(t, t.Context(), e, "backup", "fake"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	path, lock := filepath.Join(e.dir, "user/IRIS.DAT"), filepath.Join(e.dir, "user/iris.lck")
+	for name, content := range map[string]string{path: "live", lock: "lock"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"restore", "FAKE/latest", "--to", "/", "--only", path, "--quiet"}
+	code, _, stderr := run(t, args...)
+	if b, err := os.ReadFile(path); code != exitUnfit || err != nil || string(b) != "live" {
+		t.Errorf("exit code %d, %q, %v", code, b, err)
+	}
+	wantAll(t, "restore", stderr, "databases in use would be written over: "+lock+" says", "nothing was written. close them", "--in-use")
+	code, _, stderr = run(t, append(args, "--in-use")...)
+	if b, err := os.ReadFile(path); code != exitOK || err != nil || string(b) == "live" {
+		t.Errorf("exit code %d, %q, %v\n%s", code, b, err, stderr)
+	}
+	wantAll(t, "restore --in-use", stderr, path+" exists: a copy that was taken in use goes over it, DAMAGED until")
+}

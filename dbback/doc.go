@@ -65,7 +65,8 @@
 // written, in place; so a restore that was cut off is finished by repeating it.
 // As long as a target's content is not whole, a file beside it named like it
 // with ".datfs-partial" at the end says so. Nothing but the targets, the missing
-// directories above them and these markers is written to (I7).
+// directories above them and these markers is written to (I7). Targets that are
+// databases in use are refused before anything is written, unless that is asked for.
 //
 // # Files
 //
@@ -86,6 +87,8 @@
 //	throttle.go  reads with a limit and a low priority
 //	restore.go   Restore: its options, its report, its order
 //	plan.go      which files go where, and whether that can be
+//	inuse.go     refuses databases that are in use
+//	openby.go    which processes have a file open
 //	target.go    writes one target: differences, holes, attributes
 //	dirs.go      makes the directories above targets
 package dbback

@@ -54,6 +54,9 @@ func (r *restorer) plan(set *catalog.Set, repoDir string) error {
 			r.dirs[filepath.Join(to, d.Path)] = d
 		}
 	}
+	if err := r.checkUse(); err != nil {
+		return err
+	}
 	return r.checkSpace()
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -49,6 +51,12 @@ type RestoreOptions struct {
 	// original's.
 	Owner *Owner
 
+	// KeepOwner leaves targets that exist to whom they belong: Owner is for others.
+	KeepOwner bool
+
+	// InUse writes into files that are in use, too. Otherwise the error is an
+	// *InUseError, and nothing is written. With Place that is the caller's to see to.
+	InUse           bool
 	AllowIncomplete bool // restore what there is of a set that is not complete
 	DryRun          bool // compare and report, write nothing
 	Progress        *catalog.Progress
@@ -124,8 +132,8 @@ func Restore(ctx context.Context, repo *catalog.Repository, opts RestoreOptions)
 }
 
 // CheckRestore returns why a restore with these options could not be begun: the set
-// is not whole, a target is no place for a file, or there is no space. It compares
-// nothing, and changes nothing.
+// is not whole, a target is no place for a file or cannot be written to, or there is
+// no space. It compares nothing, and changes nothing.
 func CheckRestore(repo *catalog.Repository, opts RestoreOptions) error {
 	set, err := repo.OpenSet(opts.Set)
 	if err != nil {
@@ -134,8 +142,34 @@ func CheckRestore(repo *catalog.Repository, opts RestoreOptions) error {
 	defer func() { _ = set.Close() }()
 	opts.Progress = nil // it is the restore's own
 	r := &restorer{opts: opts, info: set.Info(), report: &RestoreReport{}}
-	if err := errors.Join(r.checkState(), r.plan(set, repo.Dir())); err != nil {
+	if err := errors.Join(r.checkState(), r.plan(set, repo.Dir()), r.checkAccess()); err != nil {
 		return fmt.Errorf("restore %s: %w", opts.Set, err)
+	}
+	return nil
+}
+
+// checkAccess looks whether this process may write to the targets, and make what is
+// missing: a marker beside each, too.
+func (r *restorer) checkAccess() error {
+	looked := make(map[string]bool)
+	for _, j := range r.jobs {
+		paths := []string{existing(filepath.Dir(j.target))}
+		if j.size >= 0 {
+			paths = append(paths, j.target)
+		}
+		for i, path := range paths {
+			mode := uint32(unix.W_OK)
+			if i == 0 {
+				mode |= unix.X_OK
+			}
+			if looked[path] {
+				continue
+			}
+			looked[path] = true
+			if err := unix.Access(path, mode); err != nil {
+				return fmt.Errorf("%s cannot be written: %w; restore as a user who may, or to another directory", j.target, &fs.PathError{Op: "access", Path: path, Err: err})
+			}
+		}
 	}
 	return nil
 }

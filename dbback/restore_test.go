@@ -235,3 +235,38 @@ func TestRestore_PlaceMakesDirs(t *testing.T) {
 		t.Errorf("another directory has mode %o and owner %d", st.Mode, st.Uid)
 	}
 }
+
+// On another machine numbers mean other users: what is there stays whose it is, also
+// if a restore before this one was cut off as soon as it had made it.
+func TestRestore_KeepOwner(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("takes root")
+	}
+	dir := t.TempDir()
+	path := put(t, filepath.Join(dir, "f"), noise(1, 100_000))
+	repo := newRepo(t)
+	info := repo.backup(t, path)
+	there, missing, cut := put(t, filepath.Join(dir, "there"), []byte("x")), filepath.Join(dir, "missing"), filepath.Join(dir, "cut")
+	if err := os.Chown(there, 4711, 4712); err != nil {
+		t.Fatal(err)
+	}
+	restore := func(ctx context.Context, target string, after func()) error {
+		_, err := Restore(ctx, repo.Repository, RestoreOptions{
+			Set: info.SetName(), Place: map[int]string{0: target}, Owner: &Owner{815, 816}, KeepOwner: true, afterPiece: after,
+		})
+		return err
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := restore(ctx, cut, cancel); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]Owner{there: {4711, 4712}, missing: {815, 816}, cut: {815, 816}} {
+		if err := restore(t.Context(), target, nil); err != nil {
+			t.Fatal(err)
+		}
+		sameContent(t, target, path)
+		if st := stat(t, target); int(st.Uid) != want.UID || int(st.Gid) != want.GID {
+			t.Errorf("%s belongs to %d:%d, want %+v", target, st.Uid, st.Gid, want)
+		}
+	}
+}

@@ -61,6 +61,9 @@ func (r *restorer) openTarget(j *job) (*target, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	if t.size < 0 && r.opts.KeepOwner { // at once: a restore that goes on after a kill finds it there
+		r.own(t)
+	}
 	t.size = st.Size()
 	return t, nil
 }
@@ -291,11 +294,9 @@ func (t *target) pause(ctx context.Context) error {
 // durable, and only then removes the marker. The owner comes before the mode,
 // since changing it clears setuid; the time last, since all the rest changes it.
 func (r *restorer) finish(t *target) error {
-	owner := Owner{int(t.info.UID), int(t.info.GID)}
-	if r.opts.Owner != nil {
-		owner = *r.opts.Owner
+	if !r.opts.KeepOwner { // else it had one before, or was given it when it was made
+		r.own(t)
 	}
-	r.tryOwner(t.target, t.f.Chown(owner.UID, owner.GID))
 	if err := t.f.Chmod(t.info.FileMode()); err != nil {
 		return err
 	}
@@ -320,6 +321,15 @@ func (r *restorer) finish(t *target) error {
 	}
 	t.touched = false
 	return syncDir(dir)
+}
+
+// own gives a target its owner.
+func (r *restorer) own(t *target) {
+	owner := Owner{int(t.info.UID), int(t.info.GID)}
+	if r.opts.Owner != nil {
+		owner = *r.opts.Owner
+	}
+	r.tryOwner(t.target, t.f.Chown(owner.UID, owner.GID))
 }
 
 func (t *target) close() error {

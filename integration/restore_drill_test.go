@@ -290,7 +290,7 @@ func TestRestore_DiskFull(t *testing.T) {
 	disk := tmpfs(t, "700k")
 	to := filepath.Join(disk, "to") + "/"
 	args := []string{s.set(t), "--redirect", "USER=" + to, "--instance", "PRACTICE"}
-	r := s.restore(t, 1, append(slices.Clone(args), "--yes")...)
+	r := s.restore(t, 4, append(slices.Clone(args), "--yes")...)
 	for _, want := range []string{"step look: ", "not enough space in ", "Nothing was changed"} {
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("nothing is said of %q:\n%s", want, r.stderr)

@@ -93,6 +93,7 @@
 //	engine.go           Engine: New, Begin, End
 //	preflight.go        the look at the instance and the session
 //	findings.go         the look at journals, list and databases
+//	restorable.go  which databases no restore can bring back
 //	history.go          backups by somebody else, meanwhile
 //	facts.go            what a restore wants to know of the installation
 //	steps.go            list, mark, record, estimate, incremental

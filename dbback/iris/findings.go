@@ -203,6 +203,7 @@ func (l *look) databases(ctx context.Context, a *session.Answer) {
 	l.listed(a, list, known)
 	l.remote(known)
 	l.mounted()
+	l.restorable()
 	l.files()
 	l.streams()
 	l.kinds()

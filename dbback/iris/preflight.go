@@ -18,31 +18,32 @@ const stepPreflight = "preflight"
 
 // The checks of the preflight, as findings name them.
 const (
-	checkInstance   = "instance"   // is it up, and can users sign on?
-	checkSession    = "session"    // does a session begin?
-	checkNamespace  = "namespace"  // is it in %SYS?
-	checkVersion    = "version"    //
-	checkPrivileges = "privileges" // may the session do what a backup does?
-	checkManager    = "manager directory"
-	checkConfig     = "configuration file"
-	checkWorkDir    = "work directory"
-	checkBusy       = "other backup"
-	checkRestores   = "restores"     // are there some that were given up?
-	checkDaemon     = "write daemon" // is it suspended, as by a backup?
-	checkSpace      = dbback.CheckIncremental
-	checkList       = "backup list"      // which databases are, or are not, in it?
-	checkSystem     = "system databases" // are IRISSYS and IRISSECURITY in it?
-	checkMounted    = "mounted"          // all listed, and for writing?
-	checkFiles      = "database files"   // can they be read here?
-	checkVolumes    = "volumes"          // are there databases of several files?
-	checkStreams    = "file streams"     //
-	checkEncryption = "encryption"       //
-	checkJournaling = "journaling"       // of each database
-	checkJournals   = "journal files"    // can they be read here?
-	checkPurge      = "journal purge"    // how soon are they gone?
-	checkMirror     = "mirror"           //
-	checkRemote     = "remote databases" //
-	checkHistory    = "last full backup" //
+	checkInstance    = "instance"   // is it up, and can users sign on?
+	checkSession     = "session"    // does a session begin?
+	checkNamespace   = "namespace"  // is it in %SYS?
+	checkVersion     = "version"    //
+	checkPrivileges  = "privileges" // may the session do what a backup does?
+	checkManager     = "manager directory"
+	checkConfig      = "configuration file"
+	checkWorkDir     = "work directory"
+	checkBusy        = "other backup"
+	checkRestores    = "restores"     // are there some that were given up?
+	checkDaemon      = "write daemon" // is it suspended, as by a backup?
+	checkSpace       = dbback.CheckIncremental
+	checkList        = "backup list"      // which databases are, or are not, in it?
+	checkSystem      = "system databases" // are IRISSYS and IRISSECURITY in it?
+	checkMounted     = "mounted"          // all listed, and for writing?
+	checkDirectories = "directories"      // can a restore name them?
+	checkFiles       = "database files"   // can they be read here?
+	checkVolumes     = "volumes"          // are there databases of several files?
+	checkStreams     = "file streams"     //
+	checkEncryption  = "encryption"       //
+	checkJournaling  = "journaling"       // of each database
+	checkJournals    = "journal files"    // can they be read here?
+	checkPurge       = "journal purge"    // how soon are they gone?
+	checkMirror      = "mirror"           //
+	checkRemote      = "remote databases" //
+	checkHistory     = "last full backup" //
 )
 
 // A look is one preflight as it goes on.

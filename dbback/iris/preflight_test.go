@@ -73,6 +73,12 @@ func TestPreflightFindings(t *testing.T) {
 		{"unknown role", say("MIR", "@@MIR|7|0"), checkMirror, warn, "7|0"},
 		{"write daemon", func(*played.Instance) {}, checkDaemon, ok, "not suspended"},
 		{"write daemon suspended", say("WDS", "@@WDS|1"), checkDaemon, warn, "another backup or a freeze"},
+		{"directories", func(*played.Instance) {}, checkDirectories, ok, "all of them"},
+		{"directory with a comma", func(w *played.Instance) {
+			w.List = append(w.List, w.At("a,b")+"/")
+			w.Write("a,b/IRIS.DAT", "x")
+			w.Databases += "\n@@DB|COMMA|" + w.At("a,b") + "/|8192|1|1|0|0|0|3"
+		}, checkDirectories, warn, "cannot be restored"},
 		{"space", func(*played.Instance) {}, checkSpace, ok, "MiB free"},
 		{"little space", func(w *played.Instance) {
 			w.Databases += "\n@@DBX|" + strconv.FormatInt(1<<49/8192, 10) + "||" + w.At("mgr/user/")

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,10 +73,16 @@ func (c *copyAct) show(b *book) {
 		// Whatever times and sizes say: what a restore is for may have left them as
 		// they were.
 		for _, i := range sortedKeys(db.Files) {
-			lines = append(lines, fmt.Sprintf(`rsync -aHAXI --inplace --no-whole-file "$SET"/databases%s %s`, shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])))
+			from, to := `"$SET"/databases`+shellWord(c.p.Set.Files[i].Path), shellWord(db.Files[i])
 			if c.p.Way == WayElsewhere {
-				lines = append(lines, b.own(db.Files[i]))
+				lines = append(lines, "rsync -aHAXI --inplace --no-whole-file "+from+" "+to, b.own(db.Files[i]))
+				continue
 			}
+			// What is there keeps its owner: on a machine that has taken the place of
+			// the set's, the numbers in the set mean other users.
+			user, group := b.owner()
+			lines = append(lines, fmt.Sprintf("[ -e %[1]s ] || install -m 660 -o %[2]s -g %[3]s /dev/null %[1]s", to, user, group),
+				"rsync -aHAXI --no-owner --no-group --inplace --no-whole-file "+from+" "+to)
 		}
 	}
 	b.shell(lines...)
@@ -83,15 +90,18 @@ func (c *copyAct) show(b *book) {
 
 func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: c.p.files(), Progress: r.opts.Progress}
+	switch {
+	case c.p.Way == WayElsewhere:
+		opts.Owner = c.p.opts.owner
+	case r.opts.OtherHost: // the set has numbers of users of the machine that was before
+		opts.KeepOwner, opts.Owner = true, ownerOf(cmp.Or(c.p.manager(), r.mgr))
+	}
 	for _, db := range c.p.Databases {
-		if c.p.Way == WayElsewhere {
-			if err := r.ownDir(filepath.Clean(db.To)); err != nil {
+		if opts.Owner != nil {
+			if err := ownDir(filepath.Clean(db.To), opts.Owner); err != nil {
 				return err
 			}
 		}
-	}
-	if c.p.Way == WayElsewhere {
-		opts.Owner = c.p.opts.owner
 	}
 	report, err := dbback.Restore(ctx, r.repo, opts)
 	if report != nil {
@@ -179,7 +189,7 @@ func (c *unusedAct) show(b *book) {
 }
 
 func (c *unusedAct) run(_ context.Context, _ *restoration) error {
-	users, err := openBy(c.paths())
+	users, err := dbback.OpenBy(c.paths())
 	if err != nil {
 		return err
 	}
@@ -229,61 +239,62 @@ func (p *Plan) fetch(j journalSource) string {
 	return fmt.Sprintf("[ -e %s ] || [ -e %s ] || %s", shellWord(origin), shellWord(origin+"z"), cp)
 }
 
-func (c *extractAct) run(ctx context.Context, r *restoration) error {
+func (c *extractAct) run(ctx context.Context, r *restoration) (err error) {
 	p := c.p
-	place := map[catalog.SetName]map[int]string{p.Set.SetName(): {}}
-	add := func(set catalog.SetName, file int, path string) {
+	work, err := r.openOwned(p.Work)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, work.close()) }()
+	for i, f := range p.Set.Files {
+		if f.Section == catalog.SectionIncremental && f.Path == p.Set.Method.Incrementals[0] {
+			if err := r.extract(ctx, work, p.Set.SetName(), map[int]string{i: filepath.Base(p.incremental())}); err != nil {
+				return err
+			}
+		}
+	}
+	if p.journals.none {
+		return nil
+	}
+	journals, err := r.openOwned(p.journalDir())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, journals.close()) }()
+	place := make(map[catalog.SetName]map[int]string)
+	add := func(set catalog.SetName, file int, name string) {
 		if set.Name == "" {
 			return // it is the instance's, and stays where it is
 		}
 		if place[set] == nil {
 			place[set] = make(map[int]string)
 		}
-		place[set][file] = path
+		place[set][file] = name
 	}
-	for i, f := range p.Set.Files {
-		if f.Section == catalog.SectionIncremental && f.Path == p.Set.Method.Incrementals[0] {
-			add(p.Set.SetName(), i, p.incremental())
+	for _, j := range p.journals.files {
+		if p.Way != WayDatabases || !j.there() {
+			add(j.set, j.file, j.stored)
 		}
 	}
-	if !p.journals.none {
-		if err := r.ownDir(filepath.Clean(p.journalDir())); err != nil {
+	log := p.journals.log
+	if p.Way == WayDatabases {
+		log = nil // it has its own
+	}
+	switch {
+	case log != nil && log.local():
+		text, err := readAlone(log.origin)
+		if err == nil {
+			err = journals.write(dbback.JournalLog, text)
+		}
+		if err != nil {
 			return err
 		}
-		for _, j := range p.journals.files {
-			if p.Way != WayDatabases || !j.there() {
-				add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
-			}
-		}
-		log := p.journals.log
-		if p.Way == WayDatabases {
-			log = nil // it has its own
-		}
-		switch path := filepath.Join(p.journalDir(), dbback.JournalLog); {
-		case log != nil && log.local():
-			text, err := os.ReadFile(log.origin)
-			if err == nil {
-				err = r.writeOwned(path, text)
-			}
-			if err != nil {
-				return err
-			}
-		case log != nil:
-			add(log.set, log.file, path)
-		}
+	case log != nil:
+		add(log.set, log.file, dbback.JournalLog)
 	}
 	for set, files := range place {
-		if len(files) == 0 {
-			continue
-		}
-		opts := dbback.RestoreOptions{Set: set, Place: files, Owner: p.opts.owner, Progress: r.opts.Progress}
-		if _, err := dbback.Restore(ctx, r.repo, opts); err != nil {
+		if err := r.extract(ctx, journals, set, files); err != nil {
 			return err
-		}
-		for _, path := range files { // whatever the backup's own mode was
-			if err := os.Chmod(path, 0o660); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -299,12 +310,16 @@ func (c *listAct) show(b *book) {
 
 func (c *listAct) run(_ context.Context, r *restoration) error {
 	r.transcribe("file " + c.p.listFile() + ":\n" + dirList(c.p.Databases) + "\n") // ^DBREST deletes it
+	work, err := r.openOwned(c.p.Work)
+	if err != nil {
+		return err
+	}
 	for _, path := range []string{c.p.listKept(), c.p.listFile()} {
-		if err := r.writeOwned(path, []byte(dirList(c.p.Databases))); err != nil {
-			return err
+		if err == nil {
+			err = work.write(filepath.Base(path), []byte(dirList(c.p.Databases)))
 		}
 	}
-	return nil
+	return errors.Join(err, work.close())
 }
 
 // A dropAct removes what a drill restored.

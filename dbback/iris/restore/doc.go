@@ -71,13 +71,15 @@
 //	steps.go        its steps, and where one that failed begins again
 //	acts.go         what steps do: what a run-book shows and what is run
 //	everything.go   what only a restore of everything does
+//	places.go       whether what is restored elsewhere comes to lie where something is
 //	look.go         whether it can be done
-//	openby.go       which processes have a file open
 //	scripts.go      the statements
 //	judge.go        whether their answers mean success
 //	restoration.go  Run: one run of the plan
 //	state.go        what it keeps, to be gone on with
+//	owned.go        directories and files that the instance's owner can change
 //	report.go       what it did, for people
 //	runbook.go      run-books
+//	setbook.go      that of a set, with all ways
 //	runbooktext.go  their sentences, in English and Japanese
 package restore

@@ -1,7 +1,9 @@
 package restore
 
 import (
+	"bufio"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,4 +52,34 @@ func backedUp(t *testing.T) (*played.Instance, *catalog.Repository, *catalog.Set
 	w.Write("mgr/user/IRIS.DAT", strings.Repeat("broken  ", 4096))
 	w.Told()
 	return w, repo, info
+}
+
+// opener starts a process that has a file open until the test, or close, ends it.
+func opener(t *testing.T, path string) (pid int, end func()) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", `exec 7<"$0"; echo open; read x`, path)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	end = func() {
+		if !ended {
+			ended = true
+			in.Close()
+			cmd.Wait()
+		}
+	}
+	t.Cleanup(end)
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "open\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	return cmd.Process.Pid, end
 }

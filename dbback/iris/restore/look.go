@@ -32,6 +32,9 @@ func (c *lookAct) tells() []string {
 // before the plan was made.
 func (c *lookAct) questions() []string {
 	statements := append([]string{session.MirrorStatement()}, stateStatements(c.p.dirs())...)
+	if c.p.Way == WayElsewhere {
+		statements = append(statements, ownersStatement())
+	}
 	if c.p.opts.Define {
 		statements = append(statements, configStatements(c.p.Databases)...)
 	}
@@ -44,6 +47,9 @@ func (c *lookAct) show(b *book) {
 		b.shell(c.p.controlProgram() + " qlist " + shellWord(c.p.Target))
 	}
 	b.terminal(c.tells())
+	if c.p.Way == WayElsewhere {
+		b.say("owners")
+	}
 }
 
 func (c *lookAct) run(ctx context.Context, r *restoration) error {
@@ -57,9 +63,9 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	if err := r.isFree(); err != nil {
 		return err
 	}
-	// Before anything is dismounted: is there room?
+	// Before anything is dismounted: is there room, and may it be written to?
 	if err := dbback.CheckRestore(r.repo, dbback.RestoreOptions{Set: p.Set.SetName(), Place: p.files()}); err != nil {
-		return err
+		return refuse("%w", err)
 	}
 	if p.Way == WayEverything {
 		if err := r.isDown(ctx); err != nil {
@@ -69,6 +75,11 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	a, err := r.session(ctx, r.instance.Statement("asking for the state of the databases", session.NewScript(c.questions()...)))
 	if err != nil {
 		return err
+	}
+	if p.Way == WayElsewhere {
+		if err := judgeOwners(a, p); err != nil {
+			return err
+		}
 	}
 	if p.opts.Define {
 		if err := judgeUndefined(a, p.Databases); err != nil {
@@ -195,12 +206,7 @@ func (r *restoration) checkSame() error {
 		return refuse("the set %s is of the host %s, and this is %s: if this one has taken its place, say --other-host; else say where its databases go, with --to or --redirect",
 			p.Set.SetName(), p.Set.Host, host)
 	}
-	for _, db := range p.Databases {
-		if p.Way == WayElsewhere && filepath.Clean(db.To) == mgr {
-			return refuse("%s would be restored to %s, the manager directory of %s: another system's %s must never be put there", db.Name, db.To, p.Instance, db.Name)
-		}
-	}
-	return nil
+	return r.checkPlaces()
 }
 
 // foreign says what is to be known of a restore on another system, or of

@@ -266,7 +266,7 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 	}
 	r.opts.Step(step.name, english("step."+step.name))
 	if step.name != stepLook {
-		if err := r.ownDir(r.plan.Work); err != nil {
+		if err := r.checkWork(); err != nil {
 			return err
 		}
 		r.state.Step, r.state.Next = step.name, step.again
@@ -295,6 +295,10 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 		if r.state.Step != "" {
 			e.State = english("state." + r.state.Step)
 		}
+		return e
+	}
+	if r.checkWork() != nil { // which is then what failed: nothing is written there
+		e.Work = ""
 		return e
 	}
 	if !r.opts.Drill {

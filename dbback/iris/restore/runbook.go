@@ -21,51 +21,6 @@ func (p *Plan) RunBook(lang string) string {
 	return b.String()
 }
 
-// SetBook returns the run-book of a set as the mount shows it: all three ways.
-// setDir is the set's directory in the mount. It is "" if the set cannot be
-// restored.
-func SetBook(info *catalog.SetInfo, lang, setDir string) string {
-	var plans []*Plan
-	for _, opts := range []Options{
-		{SetDir: setDir, Databases: plainDatabases(info)},
-		{SetDir: setDir, Everything: true},
-		{SetDir: setDir, Databases: plainDatabases(info), To: "/restore"},
-	} {
-		if p, err := NewPlan(info, opts); err == nil {
-			plans = append(plans, p)
-		}
-	}
-	if len(plans) == 0 {
-		return ""
-	}
-	b := &book{lang: lang, p: plans[0]}
-	b.head()
-	b.line("%s\n", say(lang, "ways"))
-	for _, p := range plans {
-		b.line("* %s", say(lang, "way."+string(p.Way)))
-	}
-	for _, p := range plans {
-		b.p = p
-		b.way(2)
-	}
-	b.after(plans)
-	return b.String()
-}
-
-// plainDatabases returns the names of the databases that are not the instance's
-// own.
-func plainDatabases(info *catalog.SetInfo) (out []string) {
-	if info.Method == nil {
-		return nil
-	}
-	for _, db := range info.Method.Databases {
-		if !isSystem(db) && !strings.EqualFold(db.Name, securityName) {
-			out = append(out, db.Directory)
-		}
-	}
-	return out
-}
-
 // A book is a run-book that is being written.
 type book struct {
 	strings.Builder

@@ -304,3 +304,28 @@ func TestSetBook(t *testing.T) {
 		t.Errorf("ways of a set of which only databases can be put back:\n%s", text)
 	}
 }
+
+// A database that cannot be restored does not take the others' run-book away.
+func TestSetBook_Comma(t *testing.T) {
+	comma := moveDatabase("APP", "/data/a,b/")
+	text := SetBook(madeSet(comma), English, "")
+	for _, want := range []string{
+		"as they cannot be restored: APP. ", "\n## " + english("way.databases") + "\n", "\n## " + english("way.elsewhere") + "\n", "--database USER",
+		"\n* " + english("way.everything") + ": not with this set: not restored: the directory of APP has a comma",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "--database APP") || NoBook(madeSet(comma)) != nil {
+		t.Errorf("APP is in it: %v\n%s", NoBook(madeSet(comma)), text)
+	}
+	err := NoBook(madeSet(comma, moveDatabase("USER", "/data/a\"b/")))
+	if err == nil || !strings.Contains(err.Error(), "has a comma, a quote or a control character") {
+		t.Errorf("none can be restored: %v", err)
+	}
+	err = NoBook(madeSet(func(i *catalog.SetInfo) { i.State = catalog.StateIncomplete }))
+	if err == nil || strings.Count(err.Error(), "is incomplete") != 1 {
+		t.Errorf("an incomplete set: %v", err)
+	}
+}

@@ -53,6 +53,8 @@ var texts = map[string][2]string{
 	"problems":     {"What is to be known of this set:", "このセットについての注意事項:"},
 
 	"ways":           {"Ways back. Choose one:", "復元方法。いずれかを選んでください。"},
+	"noway":          {"%s: not with this set: %s", "%s: このセットではできません: %s"},
+	"unlistable":     {"Left out of this run-book, as they cannot be restored: %s. Their directories have a comma, a quote or a control character, which ^DBREST's list of directories cannot have; the copies are below `databases/`.", "次のデータベースはリストアできないため、この手順書には含まれていません: %s。ディレクトリ名に、^DBREST のディレクトリ・リストでは使えないコンマ、引用符、または制御文字が含まれています。コピーは `databases/` の下にあります。"},
 	"way.databases":  {"One database, or some, into the running instance", "稼働中のインスタンスへ、1 つまたは複数のデータベースを戻す"},
 	"way.everything": {"Everything, while the instance is down", "インスタンスを停止した状態で、すべてを戻す"},
 	"way.elsewhere":  {"To another directory, or another server", "別のディレクトリ、または別のサーバへ戻す"},
@@ -79,6 +81,7 @@ var texts = map[string][2]string{
 	"expect":    {"Expect: ", "期待される応答: "},
 	"otherwise": {"If it ends here: ", "このステップで中断した場合: "},
 	"down":      {"It must be down, and stay so:", "インスタンスは停止しており、停止したままでなければなりません:"},
+	"owners":    {"Each line `@@OWN` is a database of the configuration with its directory: none of another name may be in a directory that is restored to. That directory must not be an instance's own either: one with `startup.last` or `iris.cpf`.", "`@@OWN` の各行は構成にあるデータベースとそのディレクトリです。リストア先のディレクトリに別の名前のデータベースがあってはいけません。また、`startup.last` や `iris.cpf` のある、インスタンス自身のディレクトリをリストア先にしてはいけません。"},
 	"stop.mark": {".", "。"},
 	"file":      {"The list of directories:", "ディレクトリのリスト:"},
 	"unused":    {"No process may have the files open; this must print nothing:", "どのプロセスもファイルを開いていないことを確認します。次のコマンドで何も表示されてはいけません:"},

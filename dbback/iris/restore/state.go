@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"datfs/dbback"
 	"datfs/dbback/iris/session"
 )
 
@@ -112,50 +111,6 @@ func (r *restoration) save() error {
 		return err
 	}
 	return os.Rename(name+".tmp", name)
-}
-
-// ownerOf returns who an instance's files belong to: the owner of its manager
-// directory.
-func ownerOf(mgr string) *dbback.Owner {
-	var st syscall.Stat_t
-	if err := syscall.Stat(mgr, &st); err != nil {
-		return &dbback.Owner{UID: os.Getuid(), GID: os.Getgid()}
-	}
-	return &dbback.Owner{UID: int(st.Uid), GID: int(st.Gid)}
-}
-
-// ownDir makes a directory that the instance can write to, and those above it
-// that are missing.
-func (r *restoration) ownDir(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case err == nil && !info.IsDir():
-		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
-	case err == nil:
-		return nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	if err := r.ownDir(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o770); err != nil {
-		return err
-	}
-	_ = os.Lchown(dir, r.plan.opts.owner.UID, r.plan.opts.owner.GID) // only root may; anybody else is the owner
-	return os.Chmod(dir, 0o770)
-}
-
-// writeOwned writes a file that the instance can read and remove.
-func (r *restoration) writeOwned(path string, content []byte) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.WriteFile(path, content, 0o660); err != nil {
-		return err
-	}
-	_ = os.Lchown(path, r.plan.opts.owner.UID, r.plan.opts.owner.GID)
-	return os.Chmod(path, 0o660)
 }
 
 // removeMade removes the directories that a drill made for the databases, those

@@ -135,7 +135,7 @@ func NewPlan(info *catalog.SetInfo, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	p.Work = runDir(p.workDir(), info.SetName(), p.key())
-	if strings.ContainsAny(p.Work, ",\"") || session.HasControl(p.Work) {
+	if !session.Listable(p.Work) {
 		return nil, fmt.Errorf("the work directory %q has a character that ^DBREST cannot take; name another one", p.Work)
 	}
 	p.steps = p.makeSteps()
@@ -256,7 +256,7 @@ func (p *Plan) check(r *Database) error {
 		return refuse("whether %s can be dismounted while the instance is up is not known: restore it to another directory (--redirect %s=DIR), or everything", r.Name, r.Name)
 	case !filepath.IsAbs(r.To):
 		return fmt.Errorf("%s is not an absolute path", r.To)
-	case strings.ContainsAny(r.To+r.Directory, ",\"") || session.HasControl(r.To+r.Directory):
+	case !session.Listable(r.To + r.Directory):
 		return refuse("the directory of %s has a comma, a quote or a control character, which ^DBREST's list of directories cannot have: %q", r.Name, r.To)
 	}
 	r.Files = make(map[int]string)

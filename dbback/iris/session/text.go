@@ -22,6 +22,10 @@ func Slashed(dir string) string {
 // or do something else to a terminal.
 func HasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
+// Listable reports whether ^DBREST's list of directories can have a directory: its
+// fields are parted by commas, and how a quote would be written is not documented.
+func Listable(dir string) bool { return !strings.ContainsAny(dir, ",\"") && !HasControl(dir) }
+
 // scrubbed is what stands where a password was.
 const scrubbed = "********"
 

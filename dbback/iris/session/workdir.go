@@ -71,11 +71,32 @@ func makeShared(dir string) error {
 	if err != nil {
 		return err
 	}
+	uid, gid := -1, -1
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		// Only root may; anybody else is the owner, or the instance will complain.
-		_ = os.Lchown(dir, int(st.Uid), int(st.Gid))
+		uid, gid = int(st.Uid), int(st.Gid)
 	}
-	return os.Chmod(dir, 0o770) // whatever the umask
+	return GiveDir(dir, uid, gid)
+}
+
+// GiveDir gives a directory that this process has just made to a user and a group,
+// and lets both write. The directory above may be another user's, who can put
+// something else in its place meanwhile: that is refused.
+func GiveDir(dir string, uid, gid int) error {
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 && st.Uid != 0 {
+		return fmt.Errorf("%s was replaced as soon as it was made: it belongs to the user %d; look what it is, and remove it", dir, st.Uid)
+	}
+	// Only root may; anybody else is the owner, or the instance will complain.
+	_ = f.Chown(uid, gid)
+	return f.Chmod(0o770) // whatever the umask
 }
 
 // locks are what keeps other backups of the instance away. Sessions inherit them:
@@ -139,11 +160,8 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(filepath.Dir(path)); err == nil && os.Geteuid() == 0 {
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			// One that root has made must not keep the instance's owner out.
-			_ = errors.Join(f.Chown(int(st.Uid), int(st.Gid)), f.Chmod(0o660))
-		}
+	if err := giveLock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	for {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
@@ -158,4 +176,26 @@ func lockFile(path string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// giveLock gives a lock file that root has made to the owner of its directory, whom
+// it must not keep out. The owner can put there what is not his: a file that has
+// another name too, and what is not a file, is no lock.
+func giveLock(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !info.Mode().IsRegular() || ok && st.Nlink != 1 {
+		return fmt.Errorf("%s is not a lock file that datfs made: it is no file, or has another name too; look what it is, and remove it", f.Name())
+	}
+	above, err := os.Stat(filepath.Dir(f.Name()))
+	if err != nil || os.Geteuid() != 0 {
+		return nil //nolint:nilerr // the lock is what counts
+	}
+	if dir, isDir := above.Sys().(*syscall.Stat_t); ok && isDir && st.Uid == 0 {
+		_ = errors.Join(f.Chown(int(dir.Uid), int(dir.Gid)), f.Chmod(0o660))
+	}
+	return nil
 }

@@ -148,7 +148,7 @@ func (w *Instance) Told() string {
 	var out []string
 	for name := range strings.FieldsSeq(string(b)) {
 		switch name {
-		case "READY", "NS", "MGR", "MIR", "ST", "JRN":
+		case "READY", "NS", "MGR", "MIR", "ST", "JRN", "OWN":
 		default:
 			if len(out) == 0 || out[len(out)-1] != name {
 				out = append(out, name)

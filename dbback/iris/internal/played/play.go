@@ -208,3 +208,14 @@ func must(err error) {
 		os.Exit(9) //nolint:forbidigo // it is a played process, not the test
 	}
 }
+
+// owners returns the databases of the configuration with their directories.
+func (f *Answers) owners() string {
+	var b strings.Builder
+	for line := range strings.Lines(f.Databases) {
+		if fields := strings.Split(strings.TrimSpace(line), "|"); fields[0] == "@@DB" {
+			b.WriteString("@@OWN|" + fields[1] + "|" + fields[2] + "\n")
+		}
+	}
+	return b.String() + "@@OWNEND|1"
+}

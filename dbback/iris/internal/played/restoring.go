@@ -31,6 +31,8 @@ func (f *Answers) restoring(name, line, home string) string {
 	lock := filepath.Join(dir, "iris.lck")
 	there := func(path string) bool { _, err := os.Stat(path); return err == nil }
 	switch name {
+	case "OWN":
+		return f.owners()
 	case "ST":
 		if !there(filepath.Join(dir, "IRIS.DAT")) {
 			return "@@ST|" + n + "|none"

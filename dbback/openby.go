@@ -1,4 +1,4 @@
-package restore
+package dbback
 
 import (
 	"errors"
@@ -9,14 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"datfs/dbback/iris/session"
+	"unicode"
 )
 
-// openBy returns who has one of the files open, a text for each process. It sees
+// OpenBy returns who has one of the files open, a text for each process. It sees
 // only processes that this user may look at: all of them for root, and its own
 // for the instance's owner.
-func openBy(paths []string) (users []string, err error) {
+func OpenBy(paths []string) (users []string, err error) {
 	type id struct{ dev, ino uint64 }
 	wanted, names, inodes := make(map[id]string), make(map[string]bool), make(map[string]bool)
 	for _, path := range paths {
@@ -87,5 +86,10 @@ func command(pid int) string {
 	if err != nil {
 		return "?"
 	}
-	return session.Printable(strings.TrimSpace(string(b)))
+	return strings.Map(func(r rune) rune { // it is shown to people, on terminals
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, strings.TrimSpace(string(b)))
 }
