@@ -14,6 +14,7 @@ type Answer struct {
 	command []string
 	script  Script
 	markers []Marker
+	lost    int64 // bytes of what was said that were not kept
 	exit    error // how its process ended; markers decide, not this
 }
 
@@ -42,6 +43,15 @@ func (a *Answer) All(name string) []Marker {
 		}
 	}
 	return out
+}
+
+// Whole returns an error if more was said than is kept, so that markers may be
+// missing in the middle. what names the statement in it.
+func (a *Answer) Whole(what string) error {
+	if a.lost == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: the session said more than is kept of it, and %d bytes are left out: what else does it print, beside its answers?", what, a.lost)
 }
 
 // Trap returns the error trap of a statement, nil if it had none.

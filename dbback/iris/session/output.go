@@ -2,12 +2,12 @@ package session
 
 import "fmt"
 
-// keepOutput is how much is kept of a session's output: so many bytes from its
-// start, and as many from its end.
+// keepOutput is how much is kept of an Output: so many bytes from its start, and as
+// many from its end.
 const keepOutput = 1 << 20
 
-// An Output collects what a session says, or a log. It keeps the start and the end:
-// a session that never stops talking takes no more memory than that.
+// An Output collects a text, such as a log. It keeps the start and the end: one that
+// never ends takes no more memory than that.
 type Output struct {
 	head, tail []byte
 	lost       int64 // bytes between head and tail
