@@ -64,6 +64,8 @@
 //     not seen, and another CLRINC^DBACK never is.
 //   - Whether E and I both count as backups towards BackupsBeforePurge: the
 //     preflight warns at 2, the default.
+//   - Which form SYS.Database's VolumeDirectoryList has: a $LIST and a single path are
+//     understood, anything else fails the list.
 //   - Whether the method is supported for databases of several volumes, and for
 //     those that are truncated or compacted during the copy.
 //   - Whether an abort has to be cleared with ClearAbortStatus. It is not.

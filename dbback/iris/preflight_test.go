@@ -94,6 +94,9 @@ func TestPreflightFindings(t *testing.T) {
 		{"file gone", func(w *played.Instance) { os.Remove(w.At("mgr/user/IRIS.DAT")) }, checkFiles, fail, "user/IRIS.DAT"},
 		{"file is a directory", func(w *played.Instance) { os.Remove(w.At("mgr/user/IRIS.DAT")); w.Write("mgr/user/IRIS.DAT/x", "") }, checkFiles, fail, "no regular file"},
 		{"volume", func(w *played.Instance) { w.Write("mgr/user/IRIS-0001.VOL", "x") }, checkVolumes, warn, "USER"},
+		{"volumes refused", say("VOL", "@@ERR|VOL|<PROTECT>|zVOL^|"), checkPrivileges, fail, "further volumes"},
+		{"volumes cut off", say("VOL", "@@VOL|USER|/v/"), checkList, fail, "ends in the middle"},
+		{"volumes elsewhere", say("VOL", "@@VOL|USER|/no/such/place/\n@@VOLEND|1"), checkFiles, fail, "/no/such/place"},
 		{"no volume", func(*played.Instance) {}, checkVolumes, ok, ""},
 		{"streams", func(w *played.Instance) { w.Write("mgr/user/stream/x", "x") }, checkStreams, warn, "USER"},
 		{"streams elsewhere", func(w *played.Instance) {
