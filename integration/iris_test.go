@@ -457,6 +457,13 @@ func TestIris_Failures(t *testing.T) {
 		{"open-transaction", 0, catalog.StateComplete, "seal", ""},
 		{"crash before ^JRNSWTCH", 3, catalog.StateComplete, "seal", "JRNSWTCH"}, // all that is needed is in files by then
 		{"crash after ^JRNSWTCH", 3, catalog.StateComplete, "seal", "JRNSWTCH"},
+		{"hang ^JRNSWTCH", 3, catalog.StateComplete, "seal", "no answer within 10s"},
+
+		// No session for a moment: nothing was done in it, and it is tried again.
+		{"license-limit after=3", 0, catalog.StateComplete, "seal", "tried again"},
+		{"license-limit after=6", 0, catalog.StateComplete, "seal", "tried again"},
+		{"license-limit after=7", 0, catalog.StateComplete, "seal", "tried again"},
+		{"license-limit after=8", 0, catalog.StateComplete, "seal", "tried again"},
 
 		// Things to be known of that keep no backup from succeeding.
 		{"daemon-suspended", 0, catalog.StateComplete, "seal", "suspended"},

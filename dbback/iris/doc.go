@@ -25,6 +25,11 @@
 // And if the backup history shows that somebody else backed up the instance after
 // the mark, it does not count at all: a backup clears the record of changed blocks.
 //
+// A session that is refused before it has done anything, as for a licence unit, is
+// tried again a few times once a run has begun. When the journal cannot be switched,
+// or no session can be had for that, the set is complete all the same: what is needed
+// is in files by then.
+//
 // How the instance is spoken to, and how a session is ended that takes too long, is
 // in the package session below this one; restores are in the package restore beside
 // it. All that is said is kept in the set as transcripts.

@@ -75,7 +75,7 @@ func (l *look) journals(a *session.Answer) {
 		l.warn(checkJournals, "Switch journaling on: without it a restore cannot roll back open transactions", "the instance names no current journal file")
 		return
 	}
-	l.engine.journal = current
+	l.engine.journal, l.engine.places = current, dirs
 	l.survey.Facts["journal"] = current
 	var failed []string
 	for _, dir := range dirs {

@@ -70,7 +70,7 @@ func (l *look) fail(check, do, format string, args ...any) {
 // Preflight implements [dbback.Engine]. It makes the work directory if it is
 // missing, and for a moment a file in it; nothing else is changed.
 func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
-	e.heard, e.cpf, e.mgr, e.install, e.journal = nil, nil, "", "", ""
+	e.heard, e.cpf, e.mgr, e.install, e.journal, e.places = nil, nil, "", "", "", nil
 	l := &look{engine: e, survey: &dbback.Survey{Facts: make(map[string]string)}}
 	l.all(ctx)
 	if err := ctx.Err(); err != nil {

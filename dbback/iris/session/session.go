@@ -53,7 +53,7 @@ func (in *Instance) Run(ctx context.Context, task Task) (*Answer, error) {
 	case ctx.Err() != nil:
 		return a, errors.Join(fmt.Errorf("%s: %w", task.Name, context.Cause(ctx)), err)
 	case !ready:
-		return a, explain(task.Name, a.Said, err)
+		return a, a.refusal(task.Name, err)
 	}
 	if ended, ok := errors.AsType[*EndedError](err); ok {
 		return a, fmt.Errorf("%s: %w", task.Name, ended)
