@@ -237,6 +237,8 @@ func TestCheck(t *testing.T) {
 		{"grew meanwhile", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 90 * mib}, ""},
 		{"label written late", catalog.FileInfo{Label: label("/db/user/", 60*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, ""},
 		{"shrank", catalog.FileInfo{Label: label("/db/user/", 32*mib, 8192), SizeAtOpen: 32 * mib, SizeAtEnd: 32 * mib}, "4096 blocks"},
+		{"cut off", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 40 * mib, SizeAtEnd: 40 * mib}, "41943040 bytes, but its label says 8192 blocks"},
+		{"cut off by a byte", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 64*mib - 1, SizeAtEnd: 64*mib - 1}, "its end is missing"},
 		{"no label", catalog.FileInfo{}, "does not begin with the label"},
 		{"other directory", catalog.FileInfo{Label: label("/db/other/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, `"/db/other/"`},
 		{"other blocks", catalog.FileInfo{Label: label("/db/user/", 64*mib, 16384), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "16384 bytes"},
