@@ -75,7 +75,8 @@ type Engine interface {
 	End(ctx context.Context, keep bool) error
 
 	// Check compares a stored copy of a database's first file with what the
-	// product says of the database, and returns what does not fit, as sentences.
+	// product says of the database, and returns what does not fit, as sentences:
+	// warnings of the set, unless the file is not recognised as any database at all.
 	Check(db catalog.Database, f catalog.FileInfo) []string
 
 	// Sentences says what it means for this kind of instance if a backup ends

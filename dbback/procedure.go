@@ -264,7 +264,9 @@ func (p *procedure) journals(ctx context.Context) error {
 	return p.storeFiles(ctx, j.Files, false)
 }
 
-// checkCopies compares what is stored with what the product says of it.
+// checkCopies compares what is stored with what the product says of it. What does
+// not fit is a warning; but without a file that begins like a database, the set has
+// none where the product says that there is one.
 func (p *procedure) checkCopies(dbs []catalog.Database) {
 	files := p.w.Files()
 	for _, db := range dbs {
@@ -272,8 +274,9 @@ func (p *procedure) checkCopies(dbs []catalog.Database) {
 		if i < 0 {
 			continue // it is a problem of the set already
 		}
+		none := files[i].Label == nil && db.BlockSize > 0 && db.Bytes > 0
 		for _, text := range p.engine.Check(db, files[i]) {
-			p.problem(catalog.Problem{Path: files[i].Path, Error: text})
+			p.problem(catalog.Problem{Path: files[i].Path, Error: text, Fatal: none})
 		}
 	}
 }
