@@ -37,7 +37,8 @@ type Engine interface {
 	// Leaves returns the absolute paths of what the engine is going to make
 	// outside the repository in this run: they are recorded before Begin, and if
 	// the run is killed the next one removes them. The last element of each must
-	// contain run.Set.Name, or it is not removed.
+	// contain run.Set.Name, or it is not removed. Begin locks them with LockDir for
+	// all that works in them.
 	Leaves(run *Run) []string
 
 	// Begin prepares the run: it makes its directories. It fails if another

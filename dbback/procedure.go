@@ -56,7 +56,6 @@ func (p *procedure) attempt(ctx context.Context) (*catalog.SetInfo, error) {
 	p.w = w
 	p.run = &Run{Set: w.Name(), Transcript: p.transcript, Log: p.opts.Log}
 	w.SetFindings(p.survey.Findings)
-	p.warnAll(p.left)
 	info, err := p.steps(ctx)
 	if err != nil {
 		return nil, p.fail(ctx, err)
@@ -141,6 +140,10 @@ func (p *procedure) prepare(ctx context.Context) (dbs []catalog.Database, err er
 			return err
 		}
 		p.begun = true
+		if len(p.left) > 0 { // whoever was still at work in it has ended: we have the lock now
+			p.left = removeLeftovers(p.repo, p.opts)
+		}
+		p.warnAll(p.left)
 		if dbs, err = p.engine.List(ctx); err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func (s *irisSite) leftovers(t *testing.T) (out []string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.IsDir() {
+		if !strings.HasSuffix(e.Name(), ".lock") {
 			out = append(out, e.Name())
 		}
 	}
@@ -629,6 +629,9 @@ func TestIris_Kill(t *testing.T) {
 			if tt.fail != "" {
 				if r := s.backup(t, 4); !strings.Contains(r.stderr, "other backup") {
 					t.Errorf("beside the session that was left behind:\n%s", r.stderr)
+				}
+				if left := s.leftovers(t); len(left) != 1 || !strings.Contains(left[0], info.Name) {
+					t.Errorf("what the session works in is gone: %v", left)
 				}
 				s.endSessions(t)
 			}

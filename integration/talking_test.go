@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,37 @@ printf '%%s\n' "$lines" | "$IRIS" session PRACTICE -U %%SYS
 	}
 	if left := s.leftovers(t); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A kill while the preflight has the databases listed leaves a list behind, which the
+// next backup removes when nobody writes to it any more.
+func TestIris_KillPreflight(t *testing.T) {
+	s := newSite(t, practice.StartOptions{Load: practice.LoadNone, Fail: []string{"hang LISTDIRS^DBACK"}})
+	cmd := s.command(t, "backup", "iris", "--instance", "PRACTICE")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(t, "a session hangs", func(st *practice.Status) bool { return len(st.Failures) == 0 })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait()
+	if err := s.inst.ClearFailures(); err != nil {
+		t.Fatal(err)
+	}
+	left := s.leftovers(t)
+	if len(left) != 1 {
+		t.Fatalf("left behind: %v", left)
+	}
+	s.backup(t, 0)
+	if again := s.leftovers(t); !slices.Equal(again, left) {
+		t.Errorf("while the session lives: %v, want %v", again, left)
+	}
+	s.endSessions(t)
+	s.backup(t, 0)
+	if again := s.leftovers(t); len(again) != 0 {
+		t.Errorf("left behind: %v", again)
 	}
 }
 

@@ -39,7 +39,8 @@
 // The instance writes lists, backup file and log into a directory of the run in
 // the work directory; the engine must be able to read them under the same paths,
 // and the database and journal files too: it runs as the instance's owner, or as
-// root, on the instance's host. End removes the directory. Locks keep a
+// root, on the instance's host. End removes the directory; the next run does, once no
+// session that outlived its datfs is at work there. Locks keep a
 // second datfs away from the instance meanwhile.
 //
 // Not part of a set: the write image journal (WIJ), which must not be applied to
@@ -99,6 +100,7 @@
 //	options.go          what of a backup can be chosen
 //	engine.go           Engine: New, Begin, End
 //	preflight.go        the look at the instance and the session
+//	lookdir.go          where the list of a look is written
 //	findings.go         the look at journals, list and databases
 //	history.go          backups by somebody else, meanwhile
 //	facts.go            what a restore wants to know of the installation

@@ -77,6 +77,11 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	if err := session.NewDir(dir); err != nil { // never one that exists: names in it must be new
 		return errors.Join(fmt.Errorf("directory of the run: %w", err), e.instance.Unlock())
 	}
+	lock, err := dbback.LockDir(dir)
+	if err != nil {
+		return errors.Join(fmt.Errorf("directory of the run: %w", err), os.Remove(dir), e.instance.Unlock())
+	}
+	e.instance.Hold(lock)
 	e.run = &attempt{Run: run, dir: dir, step: dbback.StepPrepare}
 	for _, s := range e.heard {
 		run.Transcript(s.step, s.text)

@@ -2,7 +2,6 @@ package iris
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -183,9 +182,7 @@ func (l *look) space() {
 // databases looks at the list and at every database in it.
 func (l *look) databases(ctx context.Context, a *session.Answer) {
 	e := l.engine
-	file := tempName(e.workDir(), "list-")
-	list, known, err := e.listDatabases(ctx, stepPreflight, file)
-	_ = os.Remove(file)
+	list, known, err := e.lookDatabases(ctx)
 	if trap, ok := errors.AsType[*session.TrapError](err); ok && trap.Name == "<PROTECT>" {
 		l.fail(checkPrivileges, "Give the user %Admin_Operate:Use and read and write access to IRISSYS (CACHESYS)", "%v", err)
 		return
@@ -206,12 +203,6 @@ func (l *look) databases(ctx context.Context, a *session.Answer) {
 	l.files()
 	l.streams()
 	l.kinds()
-}
-
-// tempName returns the path of a file in the work directory that does not exist:
-// whether LISTDIRS^DBACK overwrites one that does is not documented.
-func tempName(dir, prefix string) string {
-	return filepath.Join(dir, prefix+strings.ToLower(rand.Text()[:12])+".txt")
 }
 
 // listed compares the list with the configuration.

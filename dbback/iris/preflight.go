@@ -68,7 +68,7 @@ func (l *look) fail(check, do, format string, args ...any) {
 }
 
 // Preflight implements [dbback.Engine]. It makes the work directory if it is
-// missing, and for a moment a file in it; nothing else is changed.
+// missing, and for a moment a directory in it; nothing else is changed.
 func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
 	e.heard, e.cpf, e.mgr, e.install, e.journal, e.places = nil, nil, "", "", "", nil
 	l := &look{engine: e, survey: &dbback.Survey{Facts: make(map[string]string)}}
@@ -239,6 +239,7 @@ func (l *look) workDir() bool {
 		return false
 	}
 	_ = e.instance.Unlock()
+	e.removeLooks()
 	l.restores()
 	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it suspends the write daemon, or makes this one fail")
 	return true
