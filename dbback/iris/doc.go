@@ -102,6 +102,7 @@
 //	preflight.go        the look at the instance and the session
 //	lookdir.go          where the list of a look is written
 //	findings.go         the look at journals, list and databases
+//	described.go        databases of the list that the configuration does not describe
 //	history.go          backups by somebody else, meanwhile
 //	facts.go            what a restore wants to know of the installation
 //	steps.go            list, mark, record, estimate, incremental

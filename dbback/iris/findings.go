@@ -198,6 +198,7 @@ func (l *look) databases(ctx context.Context, a *session.Answer) {
 	l.ok(checkWorkDir, "%s", e.workDir())
 	l.survey.Databases = describe(list, known)
 	l.listed(a, list, known)
+	l.described(known)
 	l.remote(known)
 	l.mounted()
 	l.files()
@@ -262,7 +263,7 @@ func (l *look) remote(known []configured) {
 // BACKUP^DBACK fail (InterSystems manual, Backup and Restore).
 func (l *look) mounted() {
 	var down, readOnly []string
-	for _, db := range l.survey.Databases {
+	for _, db := range l.known {
 		switch {
 		case !db.Mounted:
 			down = append(down, db.Name+" ("+db.Directory+")")
@@ -277,7 +278,7 @@ func (l *look) mounted() {
 		l.warn(checkMounted, "Look for a left-over iris.lck if that is not on purpose", "mounted read-only: %s", strings.Join(readOnly, ", "))
 	}
 	if len(down)+len(readOnly) == 0 {
-		l.ok(checkMounted, "all of them, for reading and writing")
+		l.okDescribed(checkMounted, "mounted for reading and writing")
 	}
 }
 
@@ -332,6 +333,8 @@ func (l *look) kinds() {
 		if slices.ContainsFunc(db.Paths, isVolume) {
 			several = append(several, db.Name)
 		}
+	}
+	for _, db := range l.known {
 		if db.Encrypted {
 			encrypted = append(encrypted, db.Name)
 		}
@@ -340,11 +343,11 @@ func (l *look) kinds() {
 		}
 	}
 	l.kind(several, checkVolumes, "Try a restore before you rely on it",
-		"these have further volumes, which are copied too; whether this method is supported for them is not documented: ", "no database has further volumes")
+		"these have further volumes, which are copied too; whether this method is supported for them is not documented: ", "without further volumes")
 	l.kind(encrypted, checkEncryption, "Protect the repository as you protect the data",
-		"these are encrypted, but the incremental and thus the set has changed blocks in the clear: ", "no database is encrypted")
+		"these are encrypted, but the incremental and thus the set has changed blocks in the clear: ", "not encrypted")
 	l.kind(unjournaled, checkJournaling, "Set their Global Journal State to Yes if more than the state of the backup is wanted",
-		"these are not journaled; a restore ends at the backup and does not roll back open transactions: ", "all databases are journaled")
+		"these are not journaled; a restore ends at the backup and does not roll back open transactions: ", "journaled")
 }
 
 func (l *look) kind(names []string, check, do, text, none string) {
@@ -352,7 +355,7 @@ func (l *look) kind(names []string, check, do, text, none string) {
 		l.warn(check, do, "%s%s", text, strings.Join(names, ", "))
 		return
 	}
-	l.ok(check, "%s", none)
+	l.okDescribed(check, none)
 }
 
 func isVolume(path string) bool {

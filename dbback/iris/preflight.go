@@ -32,6 +32,7 @@ const (
 	checkSpace      = dbback.CheckIncremental
 	checkList       = "backup list"      // which databases are, or are not, in it?
 	checkSystem     = "system databases" // are IRISSYS and IRISSECURITY in it?
+	checkDescribed  = "described databases"
 	checkMounted    = "mounted"          // all listed, and for writing?
 	checkFiles      = "database files"   // can they be read here?
 	checkVolumes    = "volumes"          // are there databases of several files?
@@ -49,6 +50,7 @@ const (
 type look struct {
 	engine *Engine
 	survey *dbback.Survey
+	known  []catalog.Database // those of the survey that the configuration describes
 }
 
 func (l *look) add(level catalog.Level, check, do, format string, args ...any) {

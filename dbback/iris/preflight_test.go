@@ -27,6 +27,10 @@ func finding(s *dbback.Survey, check string) catalog.Finding {
 
 func TestPreflightFindings(t *testing.T) {
 	const ok, warn, fail = catalog.LevelOK, catalog.LevelWarn, catalog.LevelFail
+	unknown := func(w *played.Instance) {
+		w.List = append(w.List, w.At("mgr")+"/app/")
+		w.Write("mgr/app/IRIS.DAT", "x")
+	}
 	replace := func(old, with string) func(w *played.Instance) {
 		return func(w *played.Instance) { w.Databases = strings.ReplaceAll(w.Databases, old, with) }
 	}
@@ -86,6 +90,10 @@ func TestPreflightFindings(t *testing.T) {
 		{"IRISSECURITY unlisted", func(w *played.Instance) { w.Databases += "\n@@DB|IRISSECURITY|/sec/|8192|1|1|0|0|0|3" }, checkSystem, warn, "IRISSECURITY"},
 		{"LISTDIRS fails", say("LIST", "@@LIST|0"), checkList, fail, `answered "0"`},
 		{"LISTDIRS elsewhere", func(w *played.Instance) { w.NoList = true }, checkWorkDir, fail, "cannot be read here"},
+		{"described", func(*played.Instance) {}, checkJournaling, ok, "all databases are journaled"},
+		{"not described", unknown, checkDescribed, warn, "mgr/app/"},
+		{"others are described", unknown, checkJournaling, ok, "2 of 3 databases are journaled"},
+		{"others are mounted", unknown, checkMounted, ok, "2 of 3 databases"},
 		{"dismounted", replace("/mgr/user/|8192|1|1|0", "/mgr/user/|8192|1|0|0"), checkMounted, fail, "USER"},
 		{"read-only", replace("/mgr/user/|8192|1|1|0", "/mgr/user/|8192|1|1|1"), checkMounted, warn, "read-only: USER"},
 		{"IRISLIB is read-only", func(*played.Instance) {}, checkMounted, ok, ""},
