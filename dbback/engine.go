@@ -37,7 +37,8 @@ type Engine interface {
 	// Leaves returns the absolute paths of what the engine is going to make
 	// outside the repository in this run: they are recorded before Begin, and if
 	// the run is killed the next one removes them. The last element of each must
-	// contain run.Set.Name, or it is not removed.
+	// contain run.Set.Name, or it is not removed. Begin locks them with LockDir for
+	// all that works in them.
 	Leaves(run *Run) []string
 
 	// Begin prepares the run: it makes its directories. It fails if another
@@ -75,7 +76,8 @@ type Engine interface {
 	End(ctx context.Context, keep bool) error
 
 	// Check compares a stored copy of a database's first file with what the
-	// product says of the database, and returns what does not fit, as sentences.
+	// product says of the database, and returns what does not fit, as sentences:
+	// warnings of the set, unless the file is not recognised as any database at all.
 	Check(db catalog.Database, f catalog.FileInfo) []string
 
 	// Sentences says what it means for this kind of instance if a backup ends

@@ -167,7 +167,7 @@ func removeLeftovers(repo *catalog.Repository, opts BackupOptions) (failed []str
 				if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 					continue
 				}
-				if err := os.RemoveAll(path); err != nil {
+				if err := RemoveUnused(path); err != nil {
 					failed = append(failed, fmt.Sprintf("what the backup %s left cannot be removed: %v", s.SetName(), err))
 					continue
 				}

@@ -67,24 +67,31 @@ func irisLabel(head []byte, size int64) *catalog.Label {
 }
 
 // irisBlockSize finds the block size, which the label does not state: from the
-// number of blocks if the file is as long as the label says, else from the place
-// of the first map block. That block is encrypted in an encrypted database, so
-// it only comes second.
+// place of the first map block, the one after the label block; the size of a file
+// that was cut off, or has something behind its end, says another one. In an
+// encrypted database that block is encrypted, and what looks like a map further on
+// is chance: then the size counts, if a block begins where it says so. Behind the
+// label, its block has zeros in all files that were looked at.
 func irisBlockSize(head []byte, size, blocks int64) int32 {
-	if blocks > 0 && size%blocks == 0 {
-		for bs := int32(2048); bs <= 64<<10; bs *= 2 {
-			if size/blocks == int64(bs) {
-				return bs
-			}
-		}
-	}
-	for bs := 2048; bs <= 64<<10; bs *= 2 {
+	var mapped, divided int
+	for bs := 64 << 10; bs >= 2048; bs /= 2 {
 		if len(head) > bs+4 && head[bs+4] == irisMapType {
-			return int32(bs)
+			mapped = bs // the first
+		}
+		if blocks > 0 && size%blocks == 0 && size/blocks == int64(bs) {
+			divided = bs
 		}
 	}
-	return irisDefaultBlock
+	switch {
+	case mapped == 0 && divided == 0:
+		return irisDefaultBlock
+	case mapped == 0, divided > 0 && divided < mapped && !allZero(head[divided:min(divided+16, len(head))]):
+		return int32(divided)
+	}
+	return int32(mapped)
 }
+
+func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
 // counted returns the string in a field that begins with its length. A length
 // that does not fit is no string. The label is shown to people, on terminals:

@@ -79,7 +79,11 @@ func TestRecognise(t *testing.T) {
 		{"Zeros", make([]byte, HeadSize), 1 << 30, "", 65536, nil},
 
 		{"IRIS", iris.bytes(), 128 * 8192, "iris", 8192, label(128, 8192)},
-		{"IRISBySize2K", mapAt(8192), 128 * 2048, "iris", 2048, label(128, 2048)},
+		{"IRISByMap2K", mapAt(2048), 128 * 2048, "iris", 2048, label(128, 2048)},
+		{"IRISEncrypted2K", with(func(b []byte) { copy(b[2048:4096], noise(1, 2048)) }), 128 * 2048, "iris", 2048, label(128, 2048)},
+		{"IRISHalf", iris.bytes(), 128 * 4096, "iris", 8192, label(128, 8192)},
+		{"IRISTwice", with(func(b []byte) { b[16384+4] = 9 }), 128 * 16384, "iris", 8192, label(128, 8192)},
+		{"IRISFourTimes", with(func(b []byte) { b[32768+4] = irisMapType }), 128 * 32768, "iris", 8192, label(128, 8192)},
 		{"IRISBySize64K", mapAt(0), 128 * 65536, "iris", 65536, label(128, 65536)},
 		{"IRISByMap4K", mapAt(4096), 128*4096 + 1, "iris", 4096, label(128, 4096)},
 		{"IRISByMap64K", mapAt(65536), 100 * 65536, "iris", 65536, label(128, 65536)},
@@ -136,7 +140,7 @@ func TestSizeSaid(t *testing.T) {
 		want int64
 	}{
 		{"IRIS", irisHead{blocks: 128}.bytes(), 128 * 8192, 128 * 8192},
-		{"IRISCutOff", irisHead{blocks: 128, mapAt: 8192}.bytes(), 1 << 19, 128 * 4096},
+		{"IRISCutOff", irisHead{blocks: 128, mapAt: 8192}.bytes(), 1 << 19, 128 * 8192},
 		{"IRISCutOffOddly", irisHead{blocks: 128, mapAt: 8192}.bytes(), 1000001, 128 * 8192},
 		{"GTMv7", gtmHead("04", 8192, 100), 0, 4<<20 + 101*8192},
 		{"GTMv6", gtmHead("03", 8192, 0), 0, 0},

@@ -56,7 +56,6 @@ func (p *procedure) attempt(ctx context.Context) (*catalog.SetInfo, error) {
 	p.w = w
 	p.run = &Run{Set: w.Name(), Transcript: p.transcript, Log: p.opts.Log}
 	w.SetFindings(p.survey.Findings)
-	p.warnAll(p.left)
 	info, err := p.steps(ctx)
 	if err != nil {
 		return nil, p.fail(ctx, err)
@@ -141,6 +140,10 @@ func (p *procedure) prepare(ctx context.Context) (dbs []catalog.Database, err er
 			return err
 		}
 		p.begun = true
+		if len(p.left) > 0 { // whoever was still at work in it has ended: we have the lock now
+			p.left = removeLeftovers(p.repo, p.opts)
+		}
+		p.warnAll(p.left)
 		if dbs, err = p.engine.List(ctx); err != nil {
 			return err
 		}
@@ -264,7 +267,9 @@ func (p *procedure) journals(ctx context.Context) error {
 	return p.storeFiles(ctx, j.Files, false)
 }
 
-// checkCopies compares what is stored with what the product says of it.
+// checkCopies compares what is stored with what the product says of it. What does
+// not fit is a warning; but without a file that begins like a database, the set has
+// none where the product says that there is one.
 func (p *procedure) checkCopies(dbs []catalog.Database) {
 	files := p.w.Files()
 	for _, db := range dbs {
@@ -272,8 +277,9 @@ func (p *procedure) checkCopies(dbs []catalog.Database) {
 		if i < 0 {
 			continue // it is a problem of the set already
 		}
+		none := files[i].Label == nil && db.BlockSize > 0 && db.Bytes > 0
 		for _, text := range p.engine.Check(db, files[i]) {
-			p.problem(catalog.Problem{Path: files[i].Path, Error: text})
+			p.problem(catalog.Problem{Path: files[i].Path, Error: text, Fatal: none})
 		}
 	}
 }

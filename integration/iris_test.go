@@ -125,7 +125,7 @@ func (s *irisSite) leftovers(t *testing.T) (out []string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.IsDir() {
+		if !strings.HasSuffix(e.Name(), ".lock") {
 			out = append(out, e.Name())
 		}
 	}
@@ -457,6 +457,13 @@ func TestIris_Failures(t *testing.T) {
 		{"open-transaction", 0, catalog.StateComplete, "seal", ""},
 		{"crash before ^JRNSWTCH", 3, catalog.StateComplete, "seal", "JRNSWTCH"}, // all that is needed is in files by then
 		{"crash after ^JRNSWTCH", 3, catalog.StateComplete, "seal", "JRNSWTCH"},
+		{"hang ^JRNSWTCH", 3, catalog.StateComplete, "seal", "no answer within 10s"},
+
+		// No session for a moment: nothing was done in it, and it is tried again.
+		{"license-limit after=3", 0, catalog.StateComplete, "seal", "tried again"},
+		{"license-limit after=6", 0, catalog.StateComplete, "seal", "tried again"},
+		{"license-limit after=7", 0, catalog.StateComplete, "seal", "tried again"},
+		{"license-limit after=8", 0, catalog.StateComplete, "seal", "tried again"},
 
 		// Things to be known of that keep no backup from succeeding.
 		{"daemon-suspended", 0, catalog.StateComplete, "seal", "suspended"},
@@ -622,6 +629,9 @@ func TestIris_Kill(t *testing.T) {
 			if tt.fail != "" {
 				if r := s.backup(t, 4); !strings.Contains(r.stderr, "other backup") {
 					t.Errorf("beside the session that was left behind:\n%s", r.stderr)
+				}
+				if left := s.leftovers(t); len(left) != 1 || !strings.Contains(left[0], info.Name) {
+					t.Errorf("what the session works in is gone: %v", left)
 				}
 				s.endSessions(t)
 			}

@@ -44,6 +44,7 @@ while read -r line; do
 	is '@@BLEND|' && say '@@BLEND|1'
 	is '@@DB|' && say "@@DB|IRISSYS|$MGR/|8192|1|1|0|0|0|3" && say "@@DB|USER|$MGR/user/|8192|2|$mounted|0|0|0|3" && say '@@DBEND|1'
 	is '@@DBX|' && say "@@DBX|128||$MGR/" && say "@@DBX|256||$MGR/user/"
+	is '@@VOLEND|' && say '@@VOLEND|1'
 	if is LISTDIRS; then
 		file=${line#*'LISTDIRS^DBACK("'}
 		printf '%s\n' "$MGR/" "$MGR/user/" >"${file%%\"*}"

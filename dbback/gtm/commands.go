@@ -72,6 +72,7 @@ type tools struct {
 	temp       string                       // for MUPIP's own temporary files, may be ""
 	dir        string                       // to run them in; "": the current one
 	lock       *os.File                     // held by every command too, may be nil
+	workLock   *os.File                     // the same, of the run's directory
 	transcript func(command, answer string) // told of every command, may be nil
 }
 
@@ -116,6 +117,9 @@ func (t *tools) run(ctx context.Context, limit time.Duration, stdin, program str
 	// works on, the next backup waits for it.
 	if t.lock != nil {
 		cmd.ExtraFiles = []*os.File{t.lock}
+	}
+	if t.workLock != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, t.workLock)
 	}
 	// A killed mupip leaves the engine to clean up after it: it is asked to end.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -137,6 +137,10 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	if err := makeWorkDir(dir); err != nil {
 		return errors.Join(err, lock.Close())
 	}
+	workLock, err := dbback.LockDir(dir)
+	if err != nil {
+		return errors.Join(err, os.Remove(dir), lock.Close())
+	}
 	e.run, e.step, e.work, e.lock = run, dbback.StepPrepare, dir, lock
 	if e.early != "" {
 		run.Transcript("preflight", e.early)
@@ -144,7 +148,7 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	}
 	e.marks, e.starts, e.ends = make(map[string]uint64), make(map[string]uint64), make(map[string]uint64)
 	e.blocks, e.incs, e.fresh = make(map[string]int64), make(map[string]*incremental), make(map[string][]byte)
-	e.tools.lock, e.tools.temp = lock, dir
+	e.tools.lock, e.tools.workLock, e.tools.temp = lock, workLock, dir
 	return nil
 }
 
@@ -167,9 +171,9 @@ func (e *Engine) End(_ context.Context, keep bool) error {
 	if !keep {
 		err = errors.Join(err, os.RemoveAll(e.work))
 	}
-	err = errors.Join(err, e.lock.Close())
+	err = errors.Join(err, e.tools.workLock.Close(), e.lock.Close())
 	e.run, e.work, e.lock, e.incs = nil, "", nil, nil
-	e.tools.lock, e.tools.temp, e.tools.dir = nil, "", ""
+	e.tools.lock, e.tools.workLock, e.tools.temp, e.tools.dir = nil, nil, "", ""
 	return err
 }
 

@@ -11,11 +11,12 @@ import (
 const labelSlack = 1 << 20
 
 // Check implements [dbback.Engine]: label and instance must speak of the same
-// database. That it grew while it was copied is normal.
+// database, and the file must have what they say. That it grew while it was copied
+// is normal.
 func (e *Engine) Check(db catalog.Database, f catalog.FileInfo) []string {
 	l := f.Label
 	if l == nil {
-		return []string{"it does not begin with the label of an InterSystems database"}
+		return []string{"it does not begin with the label of an InterSystems database: what is copied is none. Look at the file, and at what the instance says of it in messages.log"}
 	}
 	var out []string
 	if dir := session.Slashed(l.Directory); dir != db.Directory {
@@ -42,6 +43,13 @@ func (e *Engine) Check(db catalog.Database, f catalog.FileInfo) []string {
 	most := max(db.Bytes, f.SizeAtOpen, f.SizeAtEnd) + labelSlack
 	if said < least || said > most {
 		out = append(out, fmt.Sprintf("its label says %d blocks, the instance says %d", l.Blocks, db.Bytes/int64(db.BlockSize)))
+	}
+	// The label was read before all else, so that growth does not explain it. Yet the
+	// copy is what there is, and perhaps all right: one that was just being truncated,
+	// whose label may be written last, looks the same. So the set is not refused.
+	if said > 0 && f.SizeAtEnd < said {
+		out = append(out, fmt.Sprintf("it has %d bytes, but its label says %d blocks of %d bytes: its end is missing, unless it was just being truncated. "+
+			"Check the integrity of the database, and restore this set on trial before you rely on it", f.SizeAtEnd, l.Blocks, l.BlockSize))
 	}
 	return out
 }

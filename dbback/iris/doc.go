@@ -25,6 +25,11 @@
 // And if the backup history shows that somebody else backed up the instance after
 // the mark, it does not count at all: a backup clears the record of changed blocks.
 //
+// A session that is refused before it has done anything, as for a licence unit, is
+// tried again a few times once a run has begun. When the journal cannot be switched,
+// or no session can be had for that, the set is complete all the same: what is needed
+// is in files by then.
+//
 // How the instance is spoken to, and how a session is ended that takes too long, is
 // in the package session below this one; restores are in the package restore beside
 // it. All that is said is kept in the set as transcripts.
@@ -34,7 +39,8 @@
 // The instance writes lists, backup file and log into a directory of the run in
 // the work directory; the engine must be able to read them under the same paths,
 // and the database and journal files too: it runs as the instance's owner, or as
-// root, on the instance's host. End removes the directory. Locks keep a
+// root, on the instance's host. End removes the directory; the next run does, once no
+// session that outlived its datfs is at work there. Locks keep a
 // second datfs away from the instance meanwhile.
 //
 // Not part of a set: the write image journal (WIJ), which must not be applied to
@@ -64,6 +70,8 @@
 //     not seen, and another CLRINC^DBACK never is.
 //   - Whether E and I both count as backups towards BackupsBeforePurge: the
 //     preflight warns at 2, the default.
+//   - Which form SYS.Database's VolumeDirectoryList has: a $LIST and a single path are
+//     understood, anything else fails the list.
 //   - Whether the method is supported for databases of several volumes, and for
 //     those that are truncated or compacted during the copy.
 //   - Whether an abort has to be cleared with ClearAbortStatus. It is not.
@@ -92,8 +100,10 @@
 //	options.go          what of a backup can be chosen
 //	engine.go           Engine: New, Begin, End
 //	preflight.go        the look at the instance and the session
+//	lookdir.go          where the list of a look is written
 //	findings.go         the look at journals, list and databases
-//	restorable.go  which databases no restore can bring back
+//	restorable.go       which databases no restore can bring back
+//	described.go        databases of the list that the configuration does not describe
 //	history.go          backups by somebody else, meanwhile
 //	facts.go            what a restore wants to know of the installation
 //	steps.go            list, mark, record, estimate, incremental

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"datfs/catalog"
 	"datfs/dbback"
@@ -18,11 +19,12 @@ type Engine struct {
 	opts     Options
 
 	// Of the newest preflight.
-	mgr     string // manager directory, absolute; "" before
-	install string // installation directory; "" if not known
-	cpf     *cpf   // nil if it could not be read
-	journal string // the current journal file then
-	heard   []said // what was said, for each Run that follows
+	mgr     string   // manager directory, absolute; "" before
+	install string   // installation directory; "" if not known
+	cpf     *cpf     // nil if it could not be read
+	journal string   // the current journal file then
+	places  []string // directories of journal files
+	heard   []said   // what was said, for each Run that follows
 
 	run *attempt // nil between End and Begin
 }
@@ -75,6 +77,11 @@ func (e *Engine) Begin(_ context.Context, run *dbback.Run) error {
 	if err := session.NewDir(dir); err != nil { // never one that exists: names in it must be new
 		return errors.Join(fmt.Errorf("directory of the run: %w", err), e.instance.Unlock())
 	}
+	lock, err := dbback.LockDir(dir)
+	if err != nil {
+		return errors.Join(fmt.Errorf("directory of the run: %w", err), os.Remove(dir), e.instance.Unlock())
+	}
+	e.instance.Hold(lock)
 	e.run = &attempt{Run: run, dir: dir, step: dbback.StepPrepare}
 	for _, s := range e.heard {
 		run.Transcript(s.step, s.text)
@@ -96,8 +103,29 @@ func (e *Engine) End(_ context.Context, keep bool) error {
 	return errors.Join(err, e.instance.Unlock())
 }
 
-// session runs one session of a step and keeps its transcript.
+// session runs one session of a step and keeps its transcript. In a run, one that is
+// refused is tried again some times, as nothing was carried out: a licence that has no
+// unit left for a moment must not cost a copy of hours.
 func (e *Engine) session(ctx context.Context, step string, t session.Task) (*session.Answer, error) {
+	const tries = 4
+	pause := e.instance.Options.RefusedPause
+	for n := 1; ; n++ {
+		a, err := e.once(ctx, step, t)
+		if n == tries || e.run == nil || !session.Refused(err) || e.anyOutput(step) {
+			return a, err
+		}
+		e.run.Log("%v: it is tried again in %v", err, pause)
+		select {
+		case <-ctx.Done():
+			return a, err
+		case <-time.After(pause):
+		}
+		pause *= 2
+	}
+}
+
+// once runs one session and keeps its transcript.
+func (e *Engine) once(ctx context.Context, step string, t session.Task) (*session.Answer, error) {
 	a, err := e.instance.Run(ctx, t)
 	text := a.Transcript(err)
 	if e.run != nil {
@@ -107,6 +135,21 @@ func (e *Engine) session(ctx context.Context, step string, t session.Task) (*ses
 		e.heard = append(e.heard, said{step, text})
 	}
 	return a, err
+}
+
+// anyOutput returns whether there is anything of an incremental, whatever its session
+// said: a second one would lack what the first one has.
+func (e *Engine) anyOutput(step string) bool {
+	if step != dbback.StepIncremental {
+		return false
+	}
+	file, log := e.incrementalFiles(e.run.Run)
+	for _, path := range []string{file, log} {
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 // begun returns an error if there is no run.

@@ -28,8 +28,9 @@ const (
 var reVolume = regexp.MustCompile(`^IRIS-\d+\.VOL$`)
 
 // databaseFiles returns the files that a database consists of, the one with the
-// label first. If that is not there, it is named all the same: that it cannot be
-// read is then found where files are read.
+// label first. If that is not there, it is named all the same, and so is a directory
+// that cannot be looked into: that it cannot be read is then found where files are
+// read.
 func databaseFiles(directory string, volumes []string) []string {
 	first := filepath.Join(directory, irisDat)
 	if _, err := os.Lstat(first); errors.Is(err, fs.ErrNotExist) {
@@ -40,7 +41,10 @@ func databaseFiles(directory string, volumes []string) []string {
 	}
 	paths := []string{first}
 	for _, dir := range append([]string{directory}, volumes...) {
-		entries, _ := os.ReadDir(dir) // if it cannot be read, the file in it cannot
+		entries, err := os.ReadDir(dir)
+		if err != nil && !(dir == directory && errors.Is(err, fs.ErrNotExist)) { // then the first file is not there
+			paths = append(paths, dir)
+		}
 		for _, e := range entries {
 			name := e.Name()
 			if reVolume.MatchString(name) || name == cacheExt && dir == directory || name == dbdirName && dir != directory {

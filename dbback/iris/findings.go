@@ -2,7 +2,6 @@ package iris
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -75,7 +74,7 @@ func (l *look) journals(a *session.Answer) {
 		l.warn(checkJournals, "Switch journaling on: without it a restore cannot roll back open transactions", "the instance names no current journal file")
 		return
 	}
-	l.engine.journal = current
+	l.engine.journal, l.engine.places = current, dirs
 	l.survey.Facts["journal"] = current
 	var failed []string
 	for _, dir := range dirs {
@@ -183,9 +182,7 @@ func (l *look) space() {
 // databases looks at the list and at every database in it.
 func (l *look) databases(ctx context.Context, a *session.Answer) {
 	e := l.engine
-	file := tempName(e.workDir(), "list-")
-	list, known, err := e.listDatabases(ctx, stepPreflight, file)
-	_ = os.Remove(file)
+	list, known, err := e.lookDatabases(ctx)
 	if trap, ok := errors.AsType[*session.TrapError](err); ok && trap.Name == "<PROTECT>" {
 		l.fail(checkPrivileges, "Give the user %Admin_Operate:Use and read and write access to IRISSYS (CACHESYS)", "%v", err)
 		return
@@ -201,18 +198,13 @@ func (l *look) databases(ctx context.Context, a *session.Answer) {
 	l.ok(checkWorkDir, "%s", e.workDir())
 	l.survey.Databases = describe(list, known)
 	l.listed(a, list, known)
+	l.described(known)
 	l.remote(known)
 	l.mounted()
 	l.restorable()
 	l.files()
 	l.streams()
 	l.kinds()
-}
-
-// tempName returns the path of a file in the work directory that does not exist:
-// whether LISTDIRS^DBACK overwrites one that does is not documented.
-func tempName(dir, prefix string) string {
-	return filepath.Join(dir, prefix+strings.ToLower(rand.Text()[:12])+".txt")
 }
 
 // listed compares the list with the configuration.
@@ -272,7 +264,7 @@ func (l *look) remote(known []configured) {
 // BACKUP^DBACK fail (InterSystems manual, Backup and Restore).
 func (l *look) mounted() {
 	var down, readOnly []string
-	for _, db := range l.survey.Databases {
+	for _, db := range l.known {
 		switch {
 		case !db.Mounted:
 			down = append(down, db.Name+" ("+db.Directory+")")
@@ -287,7 +279,7 @@ func (l *look) mounted() {
 		l.warn(checkMounted, "Look for a left-over iris.lck if that is not on purpose", "mounted read-only: %s", strings.Join(readOnly, ", "))
 	}
 	if len(down)+len(readOnly) == 0 {
-		l.ok(checkMounted, "all of them, for reading and writing")
+		l.okDescribed(checkMounted, "mounted for reading and writing")
 	}
 }
 
@@ -342,6 +334,8 @@ func (l *look) kinds() {
 		if slices.ContainsFunc(db.Paths, isVolume) {
 			several = append(several, db.Name)
 		}
+	}
+	for _, db := range l.known {
 		if db.Encrypted {
 			encrypted = append(encrypted, db.Name)
 		}
@@ -350,11 +344,11 @@ func (l *look) kinds() {
 		}
 	}
 	l.kind(several, checkVolumes, "Try a restore before you rely on it",
-		"these have further volumes, which are copied too; whether this method is supported for them is not documented: ", "no database has further volumes")
+		"these have further volumes, which are copied too; whether this method is supported for them is not documented: ", "without further volumes")
 	l.kind(encrypted, checkEncryption, "Protect the repository as you protect the data",
-		"these are encrypted, but the incremental and thus the set has changed blocks in the clear: ", "no database is encrypted")
+		"these are encrypted, but the incremental and thus the set has changed blocks in the clear: ", "not encrypted")
 	l.kind(unjournaled, checkJournaling, "Set their Global Journal State to Yes if more than the state of the backup is wanted",
-		"these are not journaled; a restore ends at the backup and does not roll back open transactions: ", "all databases are journaled")
+		"these are not journaled; a restore ends at the backup and does not roll back open transactions: ", "journaled")
 }
 
 func (l *look) kind(names []string, check, do, text, none string) {
@@ -362,7 +356,7 @@ func (l *look) kind(names []string, check, do, text, none string) {
 		l.warn(check, do, "%s%s", text, strings.Join(names, ", "))
 		return
 	}
-	l.ok(check, "%s", none)
+	l.okDescribed(check, none)
 }
 
 func isVolume(path string) bool {

@@ -21,7 +21,8 @@ const purgeAdvice = "raise BackupsBeforePurge and DaysBeforePurge in the instanc
 
 // Journals implements [dbback.Engine]: the instance goes on in a new journal file,
 // and the files from the oldest that a restore needs to the one with the marker
-// are named, with journal.log and the configuration.
+// are named, with journal.log and the configuration. By now all that a restore needs
+// is in files: that no session can be had any more is a warning.
 func (e *Engine) Journals(ctx context.Context) (*dbback.Journals, error) {
 	if err := e.begun(); err != nil {
 		return nil, err
@@ -31,11 +32,12 @@ func (e *Engine) Journals(ctx context.Context) (*dbback.Journals, error) {
 	}
 	out := &dbback.Journals{Facts: make(map[string]string)}
 	a, err := e.session(ctx, dbback.StepJournals, e.instance.Statement("^JRNSWTCH", closeJournalScript()))
-	if err != nil {
+	if ctx.Err() != nil {
 		return nil, err
 	}
-	e.journalSwitched(a, out)
+	e.journalSwitched(a, err, out)
 	current, dirs := a.JournalPlaces()
+	dirs = append(dirs, e.places...)
 	if current != "" {
 		out.Facts["journal after the backup"] = current
 	}
@@ -50,8 +52,11 @@ func (e *Engine) Journals(ctx context.Context) (*dbback.Journals, error) {
 }
 
 // journalSwitched says what it means if the instance did not go on in a new file.
-func (e *Engine) journalSwitched(a *session.Answer, out *dbback.Journals) {
-	_, err := a.Need("^JRNSWTCH", "JRNSWTCH")
+// err is what the session ended with.
+func (e *Engine) journalSwitched(a *session.Answer, err error, out *dbback.Journals) {
+	if err == nil {
+		_, err = a.Need("^JRNSWTCH", "JRNSWTCH")
+	}
 	if err == nil {
 		return
 	}

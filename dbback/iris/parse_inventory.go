@@ -2,6 +2,7 @@ package iris
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -35,10 +36,15 @@ func (c *configured) remote() bool {
 	return !c.local && (c.directory == "" || strings.HasPrefix(c.directory, ":"))
 }
 
-// errUnfinished means that the list of databases has no end.
-var errUnfinished = errors.New("the list of the configuration's databases ends in the middle")
+// What a list that has no end means.
+var (
+	errUnfinished        = errors.New("the list of the configuration's databases ends in the middle")
+	errUnfinishedVolumes = errors.New("the list of the databases' further volumes ends in the middle: a database without one of its volumes cannot be restored")
+)
 
-// parseInventory reads the markers DB, DBX, DBD and VOL of the list script.
+// parseInventory reads the markers DB, DBX, DBD and VOL of the list script. An
+// answer that lacks lines, or that cannot be understood, is an error: of a volume
+// that is not known of nothing else would say that it is missing in the set.
 func parseInventory(a *session.Answer) ([]configured, error) {
 	if t := a.Trap("DB"); t != nil {
 		t.What = "the list of the configuration's databases"
@@ -46,6 +52,9 @@ func parseInventory(a *session.Answer) ([]configured, error) {
 	}
 	if _, ok := a.Find("DBEND"); !ok {
 		return nil, errUnfinished
+	}
+	if err := a.Whole("the list of the configuration's databases"); err != nil {
+		return nil, err
 	}
 	var out []configured
 	for _, m := range a.All("DB") {
@@ -73,14 +82,36 @@ func parseInventory(a *session.Answer) ([]configured, error) {
 			}
 		}
 	}
-	for _, m := range a.All("VOL") { // name, directories
-		for i := range out {
-			if c := &out[i]; c.local && c.name == m.Fields[0] {
-				c.volumes = volumeDirs(m.Fields[1:], c.directory)
+	return out, parseVolumes(a, out)
+}
+
+// parseVolumes reads the markers VOL: name of a database, directories with further
+// volumes. Versions before 2024.1 do not have the property and answer nothing else.
+func parseVolumes(a *session.Answer, dbs []configured) error {
+	if t := a.Trap("VOL"); t != nil {
+		if t.Name == "<PROPERTY DOES NOT EXIST>" {
+			return nil
+		}
+		t.What = "the list of the databases' further volumes"
+		return t
+	}
+	if _, ok := a.Find("VOLEND"); !ok {
+		return errUnfinishedVolumes
+	}
+	for _, m := range a.All("VOL") {
+		for i := range dbs {
+			c := &dbs[i]
+			if !c.local || c.name != m.Fields[0] {
+				continue
 			}
+			dirs, ok := volumeDirs(m.Fields[1:], c.directory)
+			if !ok {
+				return fmt.Errorf("the instance has further volumes of %s in %q, and how to read that is not known: without all of its volumes it cannot be backed up", c.name, session.Printable(m.Value))
+			}
+			c.volumes = dirs
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // parseConfigured reads a marker DB: name, directory, and of a database of this
@@ -111,15 +142,20 @@ func parseConfigured(m session.Marker) configured {
 }
 
 // volumeDirs returns the directories of a VolumeDirectoryList that are others
-// than the database's own, each once.
-func volumeDirs(fields []string, own string) (out []string) {
+// than the database's own, each once; ok is false if there is anything else in it.
+func volumeDirs(fields []string, own string) (out []string, ok bool) {
 	seen := map[string]bool{own: true}
-	for _, dir := range fields {
-		dir = session.Slashed(strings.TrimSpace(dir))
-		if strings.HasPrefix(dir, "/") && !seen[dir] {
+	for _, dir := range session.WithBars(fields) {
+		if dir = session.Slashed(dir); dir == "" {
+			continue
+		}
+		if !strings.HasPrefix(dir, "/") {
+			return nil, false
+		}
+		if !seen[dir] {
 			seen[dir] = true
 			out = append(out, dir)
 		}
 	}
-	return out
+	return out, true
 }

@@ -294,13 +294,13 @@ func FuzzParseCPF(f *testing.F) {
 
 func TestParseInventory(t *testing.T) {
 	text := "Node: h, Instance: IRIS\n\n%SYS>\n@@DB|IRISSYS|/mgr/|8192|100|1|0|0|0|3\r\n@@DB|USER|/db/us|er/|8192|64|1|1|1|1|2\n@@DB|FAR|:ds:OTHER:X\n@@DB|LOST|/lost\n%SYS>\n@@DBEND|1\n" +
-		"@@DBX|8193||/db/us|er/\n@@DBX|x|M:USER|/mgr\n@@DBX|1\n@@DBD|USER|/db/us|er\n@@DBD|FAR|/x/\n@@VOL|USER|/db/us/|/vol1|/vol1/| \n%SYS>"
+		"@@DBX|8193||/db/us|er/\n@@DBX|x|M:USER|/mgr\n@@DBX|1\n@@DBD|USER|/db/us|er\n@@DBD|FAR|/x/\n@@VOL|USER|/db/us/|/vol1|/vol1/|/v|2/| \n@@VOLEND|1\n%SYS>"
 	got, err := parseInventory(session.ParseAnswer(text))
 	want := []configured{
 		{name: "IRISSYS", directory: "/mgr/", local: true, blockSize: 8192, bytes: 100 << 20, mounted: true, mirror: "M:USER", journal: "3"},
 		{
 			name: "USER", directory: "/db/us|er/", own: "/db/us|er/", local: true, blockSize: 8192, bytes: 8193 * 8192, mounted: true, readOnly: true, mirrored: true,
-			encrypted: true, journal: "2", volumes: []string{"/db/us/", "/vol1/"},
+			encrypted: true, journal: "2", volumes: []string{"/db/us/", "/vol1/", "/v|2/"},
 		},
 		{name: "FAR", directory: ":ds:OTHER:X"},
 		{name: "LOST", directory: "/lost/"},
@@ -320,9 +320,29 @@ func TestParseInventory(t *testing.T) {
 	}
 }
 
+// Of a volume that is not known of, nothing else says that it is missing in the set.
+func TestParseInventory_Volumes(t *testing.T) {
+	const dbs = "@@DB|USER|/db/user/|8192|64|1|0|0|0|3\n@@DBEND|1\n"
+	for _, tt := range []struct{ answer, err string }{
+		{"@@VOLEND|1", ""},
+		{"@@VOL|USER|/a/\n@@VOLEND|1", ""},
+		{"@@ERR|VOL|<PROPERTY DOES NOT EXIST>|x|VolumeDirectoryList,SYS.Database", ""}, // an older version
+		{"@@ERR|VOL|<PROTECT>|x|", "<PROTECT>"},
+		{"@@VOL|USER|/a/\n@@ERR|VOL|<LIST>|x|", "<LIST>"},
+		{"@@VOL|USER|/a/", "ends in the middle"},
+		{"", "ends in the middle"},
+		{"@@VOL|USER|7@%Collection.ListOfDT\n@@VOLEND|1", "how to read that is not known"},
+	} {
+		_, err := parseInventory(session.ParseAnswer(dbs + tt.answer + "\n"))
+		if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+			t.Errorf("%s: %v, want %q", tt.answer, err, tt.err)
+		}
+	}
+}
+
 func FuzzParseInventory(f *testing.F) {
-	f.Add("@@DB|USER|/db/user/|8192|64|1|1|1|1|2\n@@DBEND|1\n@@DBX|8193||/db/user/\n@@DBD|USER|/db/user/\n@@VOL|USER|/a/|/b\n")
-	f.Add("@@DB|\n@@DB||\n@@VOL|\n@@DBX|||\n@@DBEND|")
+	f.Add("@@DB|USER|/db/user/|8192|64|1|1|1|1|2\n@@DBEND|1\n@@DBX|8193||/db/user/\n@@DBD|USER|/db/user/\n@@VOL|USER|/a/|/b\n@@VOLEND|1\n")
+	f.Add("@@DB|\n@@DB||\n@@VOL|\n@@DBX|||\n@@DBEND|\n@@VOLEND|")
 	f.Fuzz(func(t *testing.T, s string) {
 		dbs, err := parseInventory(session.ParseAnswer(s))
 		if err != nil {

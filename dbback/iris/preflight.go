@@ -30,26 +30,28 @@ const (
 	checkRestores    = "restores"     // are there some that were given up?
 	checkDaemon      = "write daemon" // is it suspended, as by a backup?
 	checkSpace       = dbback.CheckIncremental
-	checkList        = "backup list"      // which databases are, or are not, in it?
-	checkSystem      = "system databases" // are IRISSYS and IRISSECURITY in it?
-	checkMounted     = "mounted"          // all listed, and for writing?
-	checkDirectories = "directories"      // can a restore name them?
-	checkFiles       = "database files"   // can they be read here?
-	checkVolumes     = "volumes"          // are there databases of several files?
-	checkStreams     = "file streams"     //
-	checkEncryption  = "encryption"       //
-	checkJournaling  = "journaling"       // of each database
-	checkJournals    = "journal files"    // can they be read here?
-	checkPurge       = "journal purge"    // how soon are they gone?
-	checkMirror      = "mirror"           //
-	checkRemote      = "remote databases" //
-	checkHistory     = "last full backup" //
+	checkList        = "backup list"         // which databases are, or are not, in it?
+	checkSystem      = "system databases"    // are IRISSYS and IRISSECURITY in it?
+	checkDescribed   = "described databases" // does the configuration know them?
+	checkMounted     = "mounted"             // all listed, and for writing?
+	checkDirectories = "directories"         // can a restore name them?
+	checkFiles       = "database files"      // can they be read here?
+	checkVolumes     = "volumes"             // are there databases of several files?
+	checkStreams     = "file streams"        //
+	checkEncryption  = "encryption"          //
+	checkJournaling  = "journaling"          // of each database
+	checkJournals    = "journal files"       // can they be read here?
+	checkPurge       = "journal purge"       // how soon are they gone?
+	checkMirror      = "mirror"              //
+	checkRemote      = "remote databases"    //
+	checkHistory     = "last full backup"    //
 )
 
 // A look is one preflight as it goes on.
 type look struct {
 	engine *Engine
 	survey *dbback.Survey
+	known  []catalog.Database // those of the survey that the configuration describes
 }
 
 func (l *look) add(level catalog.Level, check, do, format string, args ...any) {
@@ -69,9 +71,9 @@ func (l *look) fail(check, do, format string, args ...any) {
 }
 
 // Preflight implements [dbback.Engine]. It makes the work directory if it is
-// missing, and for a moment a file in it; nothing else is changed.
+// missing, and for a moment a directory in it; nothing else is changed.
 func (e *Engine) Preflight(ctx context.Context) (*dbback.Survey, error) {
-	e.heard, e.cpf, e.mgr, e.install, e.journal = nil, nil, "", "", ""
+	e.heard, e.cpf, e.mgr, e.install, e.journal, e.places = nil, nil, "", "", "", nil
 	l := &look{engine: e, survey: &dbback.Survey{Facts: make(map[string]string)}}
 	l.all(ctx)
 	if err := ctx.Err(); err != nil {
@@ -240,6 +242,7 @@ func (l *look) workDir() bool {
 		return false
 	}
 	_ = e.instance.Unlock()
+	e.removeLooks()
 	l.restores()
 	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it suspends the write daemon, or makes this one fail")
 	return true

@@ -27,6 +27,10 @@ func finding(s *dbback.Survey, check string) catalog.Finding {
 
 func TestPreflightFindings(t *testing.T) {
 	const ok, warn, fail = catalog.LevelOK, catalog.LevelWarn, catalog.LevelFail
+	unknown := func(w *played.Instance) {
+		w.List = append(w.List, w.At("mgr")+"/app/")
+		w.Write("mgr/app/IRIS.DAT", "x")
+	}
 	replace := func(old, with string) func(w *played.Instance) {
 		return func(w *played.Instance) { w.Databases = strings.ReplaceAll(w.Databases, old, with) }
 	}
@@ -92,6 +96,10 @@ func TestPreflightFindings(t *testing.T) {
 		{"IRISSECURITY unlisted", func(w *played.Instance) { w.Databases += "\n@@DB|IRISSECURITY|/sec/|8192|1|1|0|0|0|3" }, checkSystem, warn, "IRISSECURITY"},
 		{"LISTDIRS fails", say("LIST", "@@LIST|0"), checkList, fail, `answered "0"`},
 		{"LISTDIRS elsewhere", func(w *played.Instance) { w.NoList = true }, checkWorkDir, fail, "cannot be read here"},
+		{"described", func(*played.Instance) {}, checkJournaling, ok, "all databases are journaled"},
+		{"not described", unknown, checkDescribed, warn, "mgr/app/"},
+		{"others are described", unknown, checkJournaling, ok, "2 of 3 databases are journaled"},
+		{"others are mounted", unknown, checkMounted, ok, "2 of 3 databases"},
 		{"dismounted", replace("/mgr/user/|8192|1|1|0", "/mgr/user/|8192|1|0|0"), checkMounted, fail, "USER"},
 		{"read-only", replace("/mgr/user/|8192|1|1|0", "/mgr/user/|8192|1|1|1"), checkMounted, warn, "read-only: USER"},
 		{"IRISLIB is read-only", func(*played.Instance) {}, checkMounted, ok, ""},
@@ -100,6 +108,9 @@ func TestPreflightFindings(t *testing.T) {
 		{"file gone", func(w *played.Instance) { os.Remove(w.At("mgr/user/IRIS.DAT")) }, checkFiles, fail, "user/IRIS.DAT"},
 		{"file is a directory", func(w *played.Instance) { os.Remove(w.At("mgr/user/IRIS.DAT")); w.Write("mgr/user/IRIS.DAT/x", "") }, checkFiles, fail, "no regular file"},
 		{"volume", func(w *played.Instance) { w.Write("mgr/user/IRIS-0001.VOL", "x") }, checkVolumes, warn, "USER"},
+		{"volumes refused", say("VOL", "@@ERR|VOL|<PROTECT>|zVOL^|"), checkPrivileges, fail, "further volumes"},
+		{"volumes cut off", say("VOL", "@@VOL|USER|/v/"), checkList, fail, "ends in the middle"},
+		{"volumes elsewhere", say("VOL", "@@VOL|USER|/no/such/place/\n@@VOLEND|1"), checkFiles, fail, "/no/such/place"},
 		{"no volume", func(*played.Instance) {}, checkVolumes, ok, ""},
 		{"streams", func(w *played.Instance) { w.Write("mgr/user/stream/x", "x") }, checkStreams, warn, "USER"},
 		{"streams elsewhere", func(w *played.Instance) {
@@ -240,6 +251,8 @@ func TestCheck(t *testing.T) {
 		{"grew meanwhile", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 90 * mib}, ""},
 		{"label written late", catalog.FileInfo{Label: label("/db/user/", 60*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, ""},
 		{"shrank", catalog.FileInfo{Label: label("/db/user/", 32*mib, 8192), SizeAtOpen: 32 * mib, SizeAtEnd: 32 * mib}, "4096 blocks"},
+		{"cut off", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 40 * mib, SizeAtEnd: 40 * mib}, "41943040 bytes, but its label says 8192 blocks"},
+		{"cut off by a byte", catalog.FileInfo{Label: label("/db/user/", 64*mib, 8192), SizeAtOpen: 64*mib - 1, SizeAtEnd: 64*mib - 1}, "its end is missing"},
 		{"no label", catalog.FileInfo{}, "does not begin with the label"},
 		{"other directory", catalog.FileInfo{Label: label("/db/other/", 64*mib, 8192), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, `"/db/other/"`},
 		{"other blocks", catalog.FileInfo{Label: label("/db/user/", 64*mib, 16384), SizeAtOpen: 64 * mib, SizeAtEnd: 64 * mib}, "16384 bytes"},

@@ -36,13 +36,14 @@ const eachDatabase = `set rs=##class(%ResultSet).%New("Config.Databases:List") d
 
 // listScript asks for the databases: which there are, and which of them the
 // product's own backup would include (in the file). The properties that all
-// versions have come first; that others lack the rest does no harm.
+// versions have come first; that others lack the rest does no harm. The form of
+// VolumeDirectoryList is not documented: what is no $LIST comes as it is.
 func listScript(file string) session.Script {
 	return session.NewScript(
 		session.Trapped("DB", eachDatabase+`write !,"@@DB|",n,"|",d if $isobject(o) { write "|",o.BlockSize,"|",o.Size,"|",o.Mounted,"|",o.ReadOnlyMounted,"|",o.Mirrored,"|",o.EncryptedDB,"|",o.GlobalJournalState }} write !,"@@DBEND|1",!`),
 		session.Trapped("DBX", eachDatabase+`if $isobject(o) { write !,"@@DBX|",o.Blocks,"|",o.MirrorDBName,"|",d }} write !`),
 		session.Trapped("DBD", eachDatabase+`if $isobject(o) { write !,"@@DBD|",n,"|",o.Directory }} write !`),
-		session.Trapped("VOL", eachDatabase+`if $isobject(o) { set v=$listtostring(o.VolumeDirectoryList,"|") if v'="" { write !,"@@VOL|",n,"|",v }}} write !`),
+		session.Trapped("VOL", eachDatabase+`if $isobject(o) { set v=o.VolumeDirectoryList if $listvalid(v) { set v=$listtostring(v,"|") } if v'="" { write !,"@@VOL|",n,"|",v }}} write !,"@@VOLEND|1",!`),
 		session.Trapped("LIST", fmt.Sprintf(`set x=$$LISTDIRS^DBACK(%s,"QUIET") write !,"@@LIST|",x,!`, session.Quote(file))),
 	)
 }

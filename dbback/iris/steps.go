@@ -127,6 +127,10 @@ func (e *Engine) Estimate(ctx context.Context) (int64, string, error) {
 	}
 	t := e.instance.Statement("INT^DBSIZE", sizeScript())
 	a, err := e.session(ctx, dbback.StepEstimate, t)
+	if session.Refused(err) && ctx.Err() == nil {
+		e.run.Log("the size of the incremental is not known: %v", err)
+		return -1, e.run.dir, nil
+	}
 	if err != nil {
 		return -1, "", err
 	}

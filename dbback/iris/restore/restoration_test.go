@@ -78,7 +78,7 @@ func (r *restoring) state() (s state) {
 func (r *restoring) checkRestored(path string) {
 	r.t.Helper()
 	b, err := os.ReadFile(path)
-	if err != nil || string(b) != strings.Repeat("user    ", 4096) {
+	if err != nil || string(b) != r.w.Database("mgr/user") {
 		r.t.Errorf("%s is not restored: %.30q, %v", path, b, err)
 	}
 	if _, err := os.Stat(r.plan.Work); !errors.Is(err, fs.ErrNotExist) {

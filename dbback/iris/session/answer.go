@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ type Answer struct {
 	command []string
 	script  Script
 	markers []Marker
+	lost    int64 // bytes of what was said that were not kept
 	exit    error // how its process ended; markers decide, not this
 }
 
@@ -42,6 +44,15 @@ func (a *Answer) All(name string) []Marker {
 		}
 	}
 	return out
+}
+
+// Whole returns an error if more was said than is kept, so that markers may be
+// missing in the middle. what names the statement in it.
+func (a *Answer) Whole(what string) error {
+	if a.lost == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: the session said more than is kept of it, and %d bytes are left out: what else does it print, beside its answers?", what, a.lost)
 }
 
 // Trap returns the error trap of a statement, nil if it had none.
@@ -73,7 +84,11 @@ func (a *Answer) Need(what, name string) (Marker, error) {
 
 // NoAnswer returns the error for a statement whose marker is missing: the session
 // ended before, or something went wrong that no trap caught.
-func (a *Answer) NoAnswer(what string) *NoAnswerError { return explain(what, a.Said, a.exit) }
+func (a *Answer) NoAnswer(what string) *NoAnswerError {
+	e := explain(what, a.Said, a.exit)
+	e.Refused = false // it began
+	return e
+}
 
 // Transcript returns as a text for people what the session was told and what it
 // answered. err is what running it returned; nil is fine.
@@ -172,6 +187,10 @@ type NoAnswerError struct {
 	Err  error  // how its process ended, nil if in good order
 
 	Down bool // as far as can be told the instance is down, or closed to all users
+
+	// Refused means that no statement was carried out, and that another session may
+	// be accepted a moment later: there is no licence unit, or no known reason.
+	Refused bool
 }
 
 func (e *NoAnswerError) Error() string {
@@ -194,56 +213,74 @@ func (e *NoAnswerError) Error() string {
 // Unwrap returns how the process ended.
 func (e *NoAnswerError) Unwrap() error { return e.Err }
 
+// Refused returns whether an error is of a session that was refused, and may be
+// accepted a moment later.
+func Refused(err error) bool {
+	e, ok := errors.AsType[*NoAnswerError](err)
+	return ok && e.Refused
+}
+
 // meanings are what is known to make a session fail, by what it says then. The
 // texts were seen in public reports, except that an instance which is down is
 // refused in some way that is not documented. The first that matches counts.
 var meanings = []struct {
 	said    *regexp.Regexp
 	down    bool
+	stays   bool // to be tried again only when somebody has changed something
 	why, do string
 }{
 	{
-		regexp.MustCompile(`(?i)license limit exceeded`), false,
+		regexp.MustCompile(`(?i)license limit exceeded`), false, false,
 		"the licence has no unit left for this session",
 		"End a session, or back up when fewer users are signed on",
 	},
 	{
-		regexp.MustCompile(`(?i)inhibited|switch 12`), true,
+		regexp.MustCompile(`(?i)inhibited|switch 12`), true, false,
 		"sign-on is inhibited: the instance is starting, stopping, or closed to users (switch 12)",
 		"Wait until users can sign on, and run it again",
 	},
 	{
-		regexp.MustCompile(`(?i)access denied`), false,
+		regexp.MustCompile(`(?i)access denied`), false, true,
 		"the instance denies access to this user",
 		"Check user and password, or run as the instance's owner with operating system authentication",
 	},
 	{
-		regexp.MustCompile(`(?i)username:|password:`), false,
+		regexp.MustCompile(`(?i)username:|password:`), false, true,
 		"the session asks for a user and a password, and accepted none",
 		"Give --user and the password, or enable operating system authentication for the terminal service and run as the instance's owner",
 	},
 	{
-		regexp.MustCompile(`(?i)command not found|executable file not found|no such file or directory|permission denied`), false,
+		regexp.MustCompile(`(?i)command not found|executable file not found|no such file or directory|permission denied`), false, true,
 		"the command that opens a session cannot be run",
 		"Check --command, and that this user may run it",
 	},
 	{
-		regexp.MustCompile(`(?i)not running|not up|is down|no such instance|not the name of an instance|does not exist`), true,
+		regexp.MustCompile(`(?i)not running|not up|is down|no such instance|not the name of an instance|does not exist`), true, true,
 		"the instance is down or has another name",
 		"Start it, or check its name with: iris list",
 	},
 }
 
+// refusal returns the error for a session that did not even say that it is ready.
+// One that was waited for in vain, or that said anything else, may have done
+// something.
+func (a *Answer) refusal(what string, err error) *NoAnswerError {
+	e := explain(what, a.Said, err)
+	_, ended := errors.AsType[*EndedError](err)
+	e.Refused = e.Refused && !ended && len(a.markers) == 0
+	return e
+}
+
 // explain returns the *NoAnswerError for a session that did not answer.
 func explain(what, said string, err error) *NoAnswerError {
-	e := &NoAnswerError{What: what, Said: LastLines(said), Err: err}
+	e := &NoAnswerError{What: what, Said: LastLines(said), Err: err, Refused: true}
 	text := said
 	if err != nil {
 		text += "\n" + err.Error()
 	}
 	for _, m := range meanings {
 		if m.said.MatchString(text) {
-			e.Down, e.Why, e.Do = m.down, m.why, m.do
+			e.Down, e.Refused, e.Why, e.Do = m.down, !m.stays, m.why, m.do
 			break
 		}
 	}

@@ -57,3 +57,17 @@ func TestTrap(t *testing.T) {
 		}
 	}
 }
+
+// Journal files may be in directories whose names have bars.
+func TestJournalPlaces_Bars(t *testing.T) {
+	for line, want := range map[string]string{
+		"@@JRN|/a|b/20261122.001|/a|b/|/c/": "/a|b/20261122.001: /a|b /a|b /c",
+		"@@JRN||/j/|/k|k/":                  ": /j /k|k",
+		"@@JRN|off|/j/|":                    ": /j",
+	} {
+		current, dirs := ParseAnswer(line + "\n").JournalPlaces()
+		if got := current + ": " + strings.Join(dirs, " "); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
+}

@@ -10,6 +10,9 @@
 // probably means. The exit code decides nothing. All of it is there as a transcript,
 // without the password.
 //
+// What a session says goes to a file without a name, not to a pipe: one whose datfs
+// was killed goes on to its end, and does not die of it that nobody reads.
+//
 // A session that takes too long, or whose work is cancelled, is ended gently: the
 // instance is asked to abort, if there is a way, then the process gets time, SIGTERM,
 // and only then SIGKILL. An error tells if it came to that, since switch 13 or a
@@ -43,7 +46,8 @@
 //	session.go       Run: one session, its limits and its end
 //	answer.go        what a session said, and what is wrong with it
 //	marker.go        the lines of it that count
-//	output.go        bounded output
+//	spool.go         the file that a session writes its output to
+//	output.go        bounded texts
 //	text.go          texts made fit for scripts, people and transcripts
 //	workdir.go       work directory and locks
 //	installation.go  manager directory, journal places, iris qlist, $zversion, settings

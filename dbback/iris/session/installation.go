@@ -36,8 +36,7 @@ func (a *Answer) JournalPlaces() (current string, dirs []string) {
 	if !ok {
 		return "", nil
 	}
-	for i, f := range m.Fields {
-		f = strings.TrimSpace(f)
+	for i, f := range WithBars(m.Fields) {
 		if !strings.HasPrefix(f, "/") {
 			continue
 		}

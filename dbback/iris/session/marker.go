@@ -34,3 +34,18 @@ func parseMarkers(text []byte) []Marker {
 func isMarkerName(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
+
+// WithBars returns the fields of a marker that are absolute paths, or empty: one
+// that is neither is the rest of a path that has a bar itself. The first one stays
+// what it is.
+func WithBars(fields []string) (out []string) {
+	for _, f := range fields {
+		trimmed := strings.TrimSpace(f)
+		if last := len(out) - 1; last >= 0 && strings.HasPrefix(out[last], "/") && trimmed != "" && trimmed[0] != '/' {
+			out[last] += "|" + strings.TrimRight(f, " ")
+			continue
+		}
+		out = append(out, trimmed)
+	}
+	return out
+}

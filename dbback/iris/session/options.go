@@ -45,6 +45,11 @@ type Options struct {
 	AbortTimeout     time.Duration // for what was aborted or cancelled to end by itself. Default: DefaultAbortTimeout; never without limit
 	Grace            time.Duration // for a process to end after each signal. Default: 10 seconds; never without limit
 
+	// RefusedPause is how long to wait before a session that was refused is tried
+	// again, for those who do that; each further time it is twice as long. Default: 5
+	// seconds.
+	RefusedPause time.Duration
+
 	// Started is called with the process ID of each session, once it runs. nil is
 	// fine.
 	Started func(pid int)
@@ -55,6 +60,7 @@ const (
 	defaultStatement = 2 * time.Minute
 	defaultLong      = 12 * time.Hour
 	defaultGrace     = 10 * time.Second
+	defaultRefused   = 5 * time.Second
 )
 
 // DefaultAbortTimeout is how long something that was aborted may take to end by
@@ -106,5 +112,6 @@ func (o *Options) check() error {
 	o.LongTimeout = cmp.Or(o.LongTimeout, defaultLong)
 	o.AbortTimeout = cmp.Or(o.AbortTimeout, DefaultAbortTimeout)
 	o.Grace = cmp.Or(o.Grace, defaultGrace)
+	o.RefusedPause = cmp.Or(o.RefusedPause, defaultRefused)
 	return nil
 }

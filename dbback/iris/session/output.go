@@ -1,27 +1,20 @@
 package session
 
-import (
-	"fmt"
-	"sync"
-)
+import "fmt"
 
-// keepOutput is how much is kept of a session's output: so many bytes from its
-// start, and as many from its end.
+// keepOutput is how much is kept of an Output: so many bytes from its start, and as
+// many from its end.
 const keepOutput = 1 << 20
 
-// An Output collects what a session says, or a log. It keeps the start and the end:
-// a session that never stops talking takes no more memory than that. It can be read
-// while it is written to: a process that SIGKILL does not end may still talk.
+// An Output collects a text, such as a log. It keeps the start and the end: one that
+// never ends takes no more memory than that.
 type Output struct {
-	mu         sync.Mutex
 	head, tail []byte
 	lost       int64 // bytes between head and tail
 }
 
 // Write implements io.Writer. It never fails.
 func (o *Output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	n := len(p)
 	if room := keepOutput - len(o.head); room > 0 {
 		room = min(room, len(p))
@@ -38,8 +31,6 @@ func (o *Output) Write(p []byte) (int, error) {
 
 // String returns all that was kept. A gap is named.
 func (o *Output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.lost == 0 {
 		return string(o.head) + string(o.tail)
 	}

@@ -27,25 +27,3 @@ func TestOutput(t *testing.T) {
 		t.Errorf("%q", short.String())
 	}
 }
-
-// A session that does not end goes on talking while what it said is read: the race
-// detector sees it if that is not kept apart.
-func TestOutput_Talking(t *testing.T) {
-	out := &Output{}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for range 1000 {
-			out.Write([]byte("word\n"))
-		}
-	}()
-	for range 100 {
-		if s := out.String(); len(s)%5 != 0 {
-			t.Errorf("half a word: %d bytes", len(s))
-		}
-	}
-	<-done
-	if s := out.String(); len(s) != 5000 {
-		t.Errorf("%d bytes", len(s))
-	}
-}

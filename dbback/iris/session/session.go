@@ -34,16 +34,26 @@ func (in *Instance) Run(ctx context.Context, task Task) (*Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return &Answer{}, err
 	}
-	out := &Output{}
-	err := in.process(ctx, task, out)
-	a := ParseAnswer(out.String())
-	a.script, a.command = task.Script, in.command
+	out, err := newSpool()
+	if err != nil {
+		return &Answer{}, fmt.Errorf("%s: %w", task.Name, err)
+	}
+	defer out.close()
+	stop := out.keepSmall()
+	err = in.process(ctx, task, out.f)
+	stop()
+	said, lost, unread := out.read()
+	a := ParseAnswer(said)
+	a.script, a.command, a.lost = task.Script, in.command, lost
+	if unread != nil {
+		err = errors.Join(err, fmt.Errorf("what it said cannot be read: %w", unread))
+	}
 	a.Said = Scrub(a.Said, in.Options.Password)
 	switch _, ready := a.Find("READY"); {
 	case ctx.Err() != nil:
 		return a, errors.Join(fmt.Errorf("%s: %w", task.Name, context.Cause(ctx)), err)
 	case !ready:
-		return a, explain(task.Name, a.Said, err)
+		return a, a.refusal(task.Name, err)
 	}
 	if ended, ok := errors.AsType[*EndedError](err); ok {
 		return a, fmt.Errorf("%s: %w", task.Name, ended)
@@ -55,8 +65,8 @@ func (in *Instance) Run(ctx context.Context, task Task) (*Answer, error) {
 	return a, nil
 }
 
-// process runs the session's process to its end.
-func (in *Instance) process(ctx context.Context, task Task, out *Output) error {
+// process runs the session's process to its end; what it says goes to out.
+func (in *Instance) process(ctx context.Context, task Task, out *os.File) error {
 	cmd := exec.Command(in.command[0], in.command[1:]...)
 	cmd.Stdin = strings.NewReader(in.login() + task.Script.String())
 	cmd.Stdout, cmd.Stderr = out, out
@@ -66,7 +76,7 @@ func (in *Instance) process(ctx context.Context, task Task, out *Output) error {
 	// abort ends well. Its I/O priority is the normal one: only threads that read
 	// databases have another, and those start nothing.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = in.Options.Grace // for what still holds its output
+	cmd.WaitDelay = in.Options.Grace // for what still holds its input
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -74,7 +84,10 @@ func (in *Instance) process(ctx context.Context, task Task, out *Output) error {
 		in.Options.Started(cmd.Process.Pid)
 	}
 	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	go func() {
+		done <- cmd.Wait()
+		close(done)
+	}()
 	var late <-chan time.Time
 	if task.Limit > 0 {
 		timer := time.NewTimer(task.Limit)
@@ -111,11 +124,24 @@ func (in *Instance) end(pid int, done <-chan error, task Task, patience time.Dur
 		if err := syscall.Kill(-pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return errors.Join(ended, err)
 		}
-		if waitFor(done, in.Options.Grace) {
+		if waitFor(done, in.Options.Grace) && groupEnded(pid, in.Options.Grace) {
 			return ended
 		}
 	}
 	return ended // a process that SIGKILL does not end is in the kernel
+}
+
+// groupEnded returns whether what a process has started ended within the time: the
+// session itself may be the child of a script, which ends at once.
+func groupEnded(pid int, limit time.Duration) bool {
+	for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+		if errors.Is(syscall.Kill(-pid, 0), syscall.ESRCH) {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
 }
 
 // waitFor returns whether the process ended within the time.

@@ -147,6 +147,9 @@ func (in *Instance) Lock(mgr string, begin bool) error {
 	return nil
 }
 
+// Hold makes the sessions that follow hold a lock too, until Unlock.
+func (in *Instance) Hold(lock *os.File) { in.held = append(in.held, lock) }
+
 // Unlock lets go of the locks; sessions that live on keep them.
 func (in *Instance) Unlock() error {
 	held := in.held

@@ -8,6 +8,7 @@
 package played
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,8 +57,8 @@ func New(t *testing.T) *Instance {
 		Qlist: "IRIS^" + dir + "/^2022.1.0.209.0^running, since Sun Nov 22 03:00:00 2026^iris.cpf^1972^52773^0^ok^IRIS^^^" + dir + "/\n",
 		Say:   map[string]string{"VOL": "@@ERR|VOL|<PROPERTY DOES NOT EXIST>|zVOL^|VolumeDirectoryList,SYS.Database"},
 	}
-	w.Write("mgr/IRIS.DAT", strings.Repeat("system  ", 2048))
-	w.Write("mgr/user/IRIS.DAT", strings.Repeat("user    ", 4096))
+	w.Write("mgr/IRIS.DAT", w.Database("mgr"))
+	w.Write("mgr/user/IRIS.DAT", w.Database("mgr/user"))
 	w.Write("mgr/user/iris.lck", "lock")
 	w.Write("mgr/IRIS.WIJ", "write image journal")
 	for _, name := range []string{"20261121.013z", "20261121.014z", "20261122.001z", "20261122.002", "20261122.003"} {
@@ -96,6 +97,20 @@ func (w *Instance) Write(name, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// Database returns what the file of a database in a directory has: four blocks, of which
+// the first block is a label (see dbback.Recognise).
+func (w *Instance) Database(dir string) string {
+	const blocks, size = 4, 8192
+	dir = w.At(dir) + "/"
+	b := []byte(strings.Repeat(fmt.Sprintf("%8.8s", filepath.Base(dir)), blocks*size/8))
+	clear(b[:size])
+	binary.LittleEndian.PutUint32(b[0x458:], blocks)
+	copy(b[0x5F4:], "Cache DB")
+	binary.LittleEndian.PutUint16(b[0x5FC:], uint16(len(dir)))
+	copy(b[0x5FE:], dir)
+	return string(b)
 }
 
 // LogOf returns the log of an incremental of the listed databases.
