@@ -35,6 +35,11 @@
 // copy be put back. Whether a step succeeded is judged by return values, by what is
 // printed beside, and by the state that the instance gives afterwards.
 //
+// While a restore has not ended, others see it: its state is in the work directory,
+// or a link to it in the usual one of the instance (session.Unfinished). No other
+// restore of the same databases begins, and no backup of them. It is gone on with or
+// given up; what is left of one whose databases were restored since is removed.
+//
 // # What has been tried
 //
 // As with the backup, no InterSystems instance was at hand: the texts that are judged
@@ -74,7 +79,11 @@
 //	scripts.go      the statements
 //	judge.go        whether their answers mean success
 //	restoration.go  Run: one run of the plan
+//	ending.go       how it ends, and how a drill that failed cleans up
 //	state.go        what it keeps, to be gone on with
+//	durable.go      durably
+//	unfinished.go   restores that have not ended
+//	giveup.go       how one is given up
 //	report.go       what it did, for people
 //	runbook.go      run-books
 //	runbooktext.go  their sentences, in English and Japanese

@@ -70,28 +70,42 @@ func (c *wijAct) show(b *book) {
 }
 
 func (c *wijAct) run(_ context.Context, r *restoration) error {
-	dir := c.p.wijDir()
-	found := false
-	for _, name := range wijNames {
-		from, to := filepath.Join(dir, name), filepath.Join(dir, c.p.asideName(name))
-		if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		found = true
+	found, err := c.p.wijs()
+	if err != nil {
+		return err
+	}
+	for _, from := range found {
+		to := filepath.Join(filepath.Dir(from), c.p.asideName(filepath.Base(from)))
 		if _, err := os.Lstat(to); err == nil { // of a restore before this one: keep both
 			to += "-" + time.Now().UTC().Format("150405")
+		}
+		r.state.Aside = append(r.state.Aside, [2]string{from, to})
+		if err := r.save(); err != nil {
+			return err
 		}
 		if err := os.Rename(from, to); err != nil {
 			return err
 		}
 		r.note("%s was moved to %s; remove it when the restored databases have proved good", from, to)
 	}
-	if !found {
-		r.note("there is no write image journal in %s", dir)
+	if len(found) == 0 {
+		r.note("there is no write image journal in %s", c.p.wijDir())
 	}
 	return nil
+}
+
+// wijs returns the write image journals that there are where the last run of the
+// instance had its own.
+func (p *Plan) wijs() (found []string, err error) {
+	for _, name := range wijNames {
+		path := filepath.Join(p.wijDir(), name)
+		if _, err := os.Lstat(path); err == nil {
+			found = append(found, path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // A noLockAct makes sure that the second instance has let go of the databases.

@@ -24,6 +24,7 @@ type restoring struct {
 	info   *catalog.SetInfo
 	opts   RunOptions
 	login  func(*session.Options)
+	onStep func(step string) // as it begins
 	plan   *Plan
 	next   string // of Confirm
 	steps  []string
@@ -42,6 +43,9 @@ func (r *restoring) run() (*Report, error) {
 			r.t.Errorf("the step %s is not explained", step)
 		}
 		r.steps = append(r.steps, step)
+		if r.onStep != nil {
+			r.onStep(step)
+		}
 	}
 	opts.Log = func(format string, _ ...any) { r.logged = append(r.logged, format) }
 	return Run(r.t.Context(), r.instance(), r.repo, r.info.SetName(), opts)
@@ -295,8 +299,8 @@ func TestRun_BeginsAgain(t *testing.T) {
 		told   string
 	}{
 		{"anew", func(r *restoring) { r.opts.Anew = true }, all},
-		{"without journals", func(r *restoring) { r.opts.NoJournals = true }, noJournals},
-		{"until another time", func(r *restoring) { r.opts.Until = time.Now().Add(time.Hour) }, strings.Replace(all, " JLAST", "", 1)},
+		{"without journals", func(r *restoring) { r.opts.NoJournals, r.opts.Anew = true, true }, noJournals},
+		{"until another time", func(r *restoring) { r.opts.Until, r.opts.Anew = time.Now().Add(time.Hour), true }, strings.Replace(all, " JLAST", "", 1)},
 		{"a torn state", func(r *restoring) { r.spoil(func(b []byte) []byte { return b[:len(b)/2] }) }, all},
 		{"an empty state", func(r *restoring) { r.spoil(func([]byte) []byte { return nil }) }, all},
 		{"a state of another form", func(r *restoring) { r.spoil(func([]byte) []byte { return []byte(`[1]`) }) }, all},
@@ -339,7 +343,7 @@ func TestRun_AnewDismounts(t *testing.T) {
 		change func(r *restoring)
 	}{
 		{"anew", func(r *restoring) { r.opts.Anew = true }},
-		{"without journals", func(r *restoring) { r.opts.NoJournals = true }},
+		{"without journals", func(r *restoring) { r.opts.NoJournals, r.opts.Anew = true, true }},
 		{"a torn state", func(r *restoring) { r.spoil(func(b []byte) []byte { return b[:len(b)/2] }) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

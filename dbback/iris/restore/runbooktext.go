@@ -52,6 +52,8 @@ var texts = map[string][2]string{
 	"unjournaled":  {"Not journaled: %s. They come to the moment of the backup only.", "ジャーナル対象外: %s。バックアップ時点までしか復元されません。"},
 	"problems":     {"What is to be known of this set:", "このセットについての注意事項:"},
 
+	"state.unknown": {"In which state it leaves the databases is not known: do not use them before they are restored and checked", "データベースの状態は不明です。リストアして確認するまで使用しないでください"},
+
 	"ways":           {"Ways back. Choose one:", "復元方法。いずれかを選んでください。"},
 	"way.databases":  {"One database, or some, into the running instance", "稼働中のインスタンスへ、1 つまたは複数のデータベースを戻す"},
 	"way.everything": {"Everything, while the instance is down", "インスタンスを停止した状態で、すべてを戻す"},

@@ -46,5 +46,6 @@
 //	output.go        bounded output
 //	text.go          texts made fit for scripts, people and transcripts
 //	workdir.go       work directory and locks
+//	unfinished.go    what restores that have not ended say of themselves
 //	installation.go  manager directory, journal places, iris qlist, $zversion, settings
 package session

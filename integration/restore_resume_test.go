@@ -1,0 +1,56 @@
+package integration
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"datfs/dbback/iris/restore"
+	"datfs/dbback/practice"
+)
+
+// A restore that failed is not lost sight of: its databases are not backed up half
+// restored, and "latest" does not come to mean another set; it is gone on with by the
+// command that it prints, or given up.
+func TestRestore_Unfinished(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, practice.StartOptions{Load: practice.LoadLight})
+	s.backup(t, 0)
+	older := s.set(t)
+	s.backup(t, 0)
+	set := s.set(t)
+	if err := s.inst.SetLoad(t.Context(), practice.LoadNone); err != nil {
+		t.Fatal(err)
+	}
+	s.lose(t, "user")
+	arm(t, s.inst, "journal-restore-fails")
+	failed := s.restore(t, 1, "PRACTICE/latest", "--database", "USER", "--instance", "PRACTICE", "--yes")
+	again := " restore iris " + set + " --database USER --instance PRACTICE\n"
+	if !strings.Contains(failed.stderr, again) {
+		t.Fatalf("it does not print the command%s%s", again, failed.stderr)
+	}
+	r := s.backup(t, 4)
+	if said := r.stdout + r.stderr; !strings.Contains(said, "FAIL  restores: the restore of "+set+", begun at ") || !strings.Contains(said, "and these are half restored: "+s.database("user")) || !strings.Contains(said, "--give-up") {
+		t.Errorf("the backup said:\n%s", said)
+	}
+	if got := s.set(t); got != set {
+		t.Fatalf("%s was stored", got)
+	}
+	r = s.restore(t, 4, older, "--database", "USER", "--instance", "PRACTICE", "--yes")
+	if !strings.Contains(r.stderr, "a restore of "+set+", begun at ") || !strings.Contains(r.stderr, "this goes on with it: ") || !strings.Contains(r.stderr, strings.TrimSuffix(again, "\n")+" --give-up\n") {
+		t.Errorf("a restore of another set said:\n%s", r.stderr)
+	}
+
+	var given restore.GivenUp
+	out := s.restore(t, 0, set, "--database", "USER", "--instance", "PRACTICE", "--give-up", "--json")
+	if err := json.Unmarshal([]byte(out.stdout), &given); err != nil || given.Step != "journals" || given.State == "" {
+		t.Errorf("given up: %+v, %v", given, err)
+	}
+	if left := s.leftovers(t); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	s.restore(t, 1, set, "--database", "USER", "--instance", "PRACTICE", "--give-up")
+	rep := s.restored(t, set, "--database", "USER", "--instance", "PRACTICE")
+	s.holds(t, "user", rep.LastJournal)
+	s.backup(t, 0)
+}
