@@ -32,7 +32,8 @@
 // Each step is recorded in the work directory before it is taken. A restore that
 // ended in the middle goes on at a step that is safe to take: an incremental must
 // find its target as the copy left it, so that a failure between the two makes the
-// copy be put back. Whether a step succeeded is judged by return values, by what is
+// copy be put back; and an instance that was started since its write image journal
+// was moved aside makes everything begin again there. Whether a step succeeded is judged by return values, by what is
 // printed beside, and by the state that the instance gives afterwards.
 //
 // While a restore has not ended, others see it: its state is in the work directory,
@@ -55,6 +56,9 @@
 //     mount.
 //   - The default of RollBack of Journal.Restore, and whether old versions have it: it
 //     is set on its own, and a refusal is a warning.
+//   - Whether an instance that was started and stopped in order always leaves a write
+//     image journal: one that is there again is proof that it was started, none is no
+//     proof that it was not.
 //   - What an instance says of the state of a database that is lost: a note.
 //   - How an instance ends that was started without recovery and does not come fully
 //     up; the manual's steps for that are an operator's (ByHandError).

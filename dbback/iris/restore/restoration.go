@@ -103,7 +103,9 @@ type restoration struct {
 	state    state
 	begun    bool   // a run before this one, of the same restore, came beyond the look
 	resumed  string // the step that it went on with; "" if it began anew
+	released bool   // the step "release" was taken in a run before this one
 	looked   bool   // the step "look" was taken
+	intruded bool   // somebody else has started the instance in this run
 	synced   bool   // the names of its directories are durable
 
 	transcript strings.Builder
@@ -192,6 +194,7 @@ func (r *restoration) ready() error {
 	if err := r.load(); err != nil {
 		return err
 	}
+	r.released = r.done(stepRelease)
 	return r.checkOthers()
 }
 
@@ -313,6 +316,9 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 			e.State = english("state." + r.state.Step)
 		}
 		return e
+	}
+	if r.intruded {
+		e.State, e.Again = english("started"), r.state.Next
 	}
 	if !r.opts.Drill {
 		return errors.Join(e, r.save(), r.keepTranscript())

@@ -158,6 +158,8 @@ var texts = map[string][2]string{
 		"通常、ジャーナル・リカバリの情報が WIJ にあったため、自動的には完全に起動しません。その場合は `messages.log` に従い、`%[1]s terminal %[2]s -B` で入り、`do ^STURECOV` を実行して **8**(起動時にジャーナルをリストアしないよう設定)、続いて **9**(シャットダウン方法の表示)を選び、同じ方法で再度起動します。これが正しいのは、ジャーナルを適用済みのこの場合だけです。",
 	},
 
+	"started": {"The instance was started by somebody else, and may have changed its databases: they have to be restored again", "インスタンスが別途起動され、データベースが変更された可能性があります。もう一度リストアする必要があります"},
+
 	"step.validate":   {"Look at the databases in the instance", "インスタンスでのデータベースの確認"},
 	"why.validate":    {"All are mounted for writing. The session asks for the user and the password of this start.", "すべてのデータベースが書き込み可能な状態でマウントされていることを確認します。セッションでは、この起動で指定したユーザ名とパスワードの入力を求められます。"},
 	"expect.validate": {"`@@ST|number|1|0|…` for each database.", "各データベースに `@@ST|番号|1|0|…`。"},

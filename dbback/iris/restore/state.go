@@ -26,6 +26,7 @@ type state struct {
 	Copied    bool        `json:"copied"`    // it has begun to write the databases' files
 	Applied   bool        `json:"applied"`   // the incremental was begun to be applied since the copy
 	Aside     [][2]string `json:"aside"`     // write image journals: where each was, and where it was moved to
+	Started   bool        `json:"started"`   // it has begun to start the instance
 	Emergency [2]string   `json:"emergency"` // user and password of the start without recovery
 	ByHand    [2]string   `json:"by_hand"`   // the same, of a start that a person has to finish: for that person
 
@@ -63,6 +64,9 @@ func (r *restoration) load() error {
 	}
 	r.state, r.resumed = s, s.Next
 	if err := r.takeUp(); err != nil {
+		return err
+	}
+	if err := r.checkStarted(); err != nil {
 		return err
 	}
 	if s.Next != "" {

@@ -15,6 +15,73 @@ import (
 	"datfs/dbback/iris/session"
 )
 
+// An instance that was started between two runs has a WIJ again: the restore begins
+// again where it is moved aside, and puts the copies back.
+func TestRun_StartedMeanwhile(t *testing.T) {
+	for _, step := range []string{stepPrepare, stepCopy, stepApply, stepJournals, stepIntegrity, stepRelease} {
+		t.Run(step, func(t *testing.T) {
+			r := newRestoring(t, Options{Everything: true})
+			r.opts.LookOnly = true
+			if _, err := r.run(); err != nil {
+				t.Fatal(err)
+			}
+			r.opts.LookOnly = false
+			undo := failures(r)[step]()
+			if _, err := r.run(); err == nil {
+				t.Fatal("it does not fail")
+			}
+			undo()
+			r.w.Write("mgr/IRIS.WIJ", "blocks of a crash")
+			r.w.Write("mgr/user/IRIS.DAT", strings.Repeat("changed ", 4096))
+			report, err := r.run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.next != stepWIJ || !slices.Contains(r.steps, stepCopy) {
+				t.Errorf("it goes on with %s, and takes %q", r.next, r.steps)
+			}
+			if _, err := os.Stat(r.w.At("mgr/IRIS.WIJ")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the WIJ is still there: %v", err)
+			}
+			if !slices.ContainsFunc(report.Notes, func(s string) bool { return strings.Contains(s, "was started since the step wij") }) {
+				t.Errorf("notes %q", report.Notes)
+			}
+			r.checkRestored(r.w.At("mgr/user/IRIS.DAT"))
+		})
+	}
+}
+
+// One that was started while the restore was at work is not started on top of its
+// WIJ, nor taken for started by this restore.
+func TestRun_StartedWithin(t *testing.T) {
+	for _, running := range []bool{false, true} {
+		r := newRestoring(t, Options{Everything: true})
+		r.onStep = func(step string) {
+			if step == stepJournals {
+				r.w.Write("mgr/IRIS.WIJ", "blocks of a crash")
+				r.w.Write("mgr/user/IRIS.DAT", strings.Repeat("changed ", 4096))
+			}
+			if step == stepStart && running {
+				r.w.Write("status", "running, since now")
+			}
+		}
+		_, err := r.run()
+		failed, ok := errors.AsType[*StepError](err)
+		if !ok || failed.Step != stepStart || failed.Again != stepWIJ || failed.State != english("started") {
+			t.Fatalf("running %v: %+v", running, err)
+		}
+		if told := r.w.Told(); strings.Contains(told, "start") {
+			t.Errorf("running %v: it tells %s", running, told)
+		}
+		r.onStep = nil
+		r.w.Write("status", "down, last used now")
+		if _, err := r.run(); err != nil || r.next != stepWIJ {
+			t.Errorf("running %v: %v, next %s", running, err, r.next)
+		}
+		r.checkRestored(r.w.At("mgr/user/IRIS.DAT"))
+	}
+}
+
 // nextSet takes one more set of the instance, and returns its name.
 func (r *restoring) nextSet() *catalog.SetInfo {
 	r.t.Helper()
