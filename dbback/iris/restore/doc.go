@@ -39,7 +39,8 @@
 // While a restore has not ended, others see it: its state is in the work directory,
 // or a link to it in the usual one of the instance (session.Unfinished). No other
 // restore of the same databases begins, and no backup of them. It is gone on with or
-// given up; what is left of one whose databases were restored since is removed.
+// given up; what is left of one whose databases were restored since is removed. To
+// other directories two could restore through different instances: they lock these.
 //
 // # What has been tried
 //
@@ -88,6 +89,7 @@
 //	durable.go      durably
 //	unfinished.go   restores that have not ended
 //	giveup.go       how one is given up
+//	place.go        the directories that are restored to, elsewhere
 //	report.go       what it did, for people
 //	runbook.go      run-books
 //	runbooktext.go  their sentences, in English and Japanese

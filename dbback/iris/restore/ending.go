@@ -32,7 +32,18 @@ const abandonTime = 5 * time.Minute
 func (r *restoration) abandon(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTime)
 	defer cancel()
+	if !r.state.Copied {
+		r.removeMade()
+		return r.finish()
+	}
 	var failed []error
+	for _, db := range r.plan.Databases { // of a run before this one, if it has not come that far
+		failed = append(failed, r.hold(filepath.Clean(db.To)))
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("cleaning up after a drill before this one: %w", err)
+	}
+	failed = nil
 	for _, a := range r.plan.steps[len(r.plan.steps)-1].acts {
 		if err := a.run(ctx, r); err != nil {
 			failed = append(failed, fmt.Errorf("cleaning up after the drill: %w", err))

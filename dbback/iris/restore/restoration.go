@@ -101,12 +101,15 @@ type restoration struct {
 	opts     RunOptions
 	report   *Report
 	state    state
-	begun    bool   // a run before this one, of the same restore, came beyond the look
+	begun    bool   // a run before this one, of the same restore, has begun to write the databases' files
 	resumed  string // the step that it went on with; "" if it began anew
 	released bool   // the step "release" was taken in a run before this one
 	looked   bool   // the step "look" was taken
 	intruded bool   // somebody else has started the instance in this run
 	synced   bool   // the names of its directories are durable
+
+	there  []string   // files of its databases that there were at the look
+	places []*os.File // directories of databases that it holds
 
 	transcript strings.Builder
 }
@@ -132,7 +135,7 @@ func Run(ctx context.Context, in *session.Instance, repo *catalog.Repository, se
 	if err := in.Lock(r.mgr, true); err != nil {
 		return r.report, fmt.Errorf("restore %s: lock of the instance: %w", set, err)
 	}
-	defer func() { _ = in.Unlock() }()
+	defer func() { r.letGo(); _ = in.Unlock() }()
 	if err := r.ready(); err != nil {
 		return r.report, fmt.Errorf("restore %s: %w", set, err)
 	}
@@ -301,6 +304,9 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 		}
 	}
 	r.state.Done = append(r.state.Done, step.name)
+	if step.name == stepLook {
+		r.there = existing((&unusedAct{r.plan}).paths())
+	}
 	return nil
 }
 

@@ -616,23 +616,34 @@ func TestDrill(t *testing.T) {
 	if err := os.WriteFile(path+".datfs-partial", []byte(path+" is being restored from "), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&dropAct{r.plan}).run(t.Context(), &restoration{plan: r.plan, report: &Report{}}); err != nil || left() != nil {
+	killed := &restoration{plan: r.plan, report: &Report{}}
+	if err := killed.hold(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	killed.state.Copied = true
+	err = (&dropAct{r.plan}).run(t.Context(), killed)
+	killed.letGo()
+	if err != nil || left() != nil {
 		t.Errorf("after a copy that was cut off: %v, left are %q", err, left())
 	}
 
 	// What cannot be cleaned up is overwritten by the next one.
-	r.w.Say["DM"] = "@@DM|0|0"
+	r.onStep = func(step string) {
+		if step == stepApply {
+			r.w.Say["DM"], r.w.Say["REST"] = "@@DM|0|0", "@@REST|-1"
+			r.w.Tell()
+		}
+	}
 	if _, err = r.run(); err == nil || !strings.Contains(err.Error(), "cleaning up after the drill: Dismount of ") {
 		t.Errorf("error %v", err)
 	}
-	r.w.Write("x", "")
+	r.onStep, r.w.Say = nil, map[string]string{}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte("left"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.w.Say = map[string]string{}
 	if _, err = r.run(); err != nil || left() != nil {
 		t.Errorf("after one that was cut off: %v, left are %q", err, left())
 	}

@@ -56,10 +56,10 @@ func (r *restoration) load() error {
 		return err
 	}
 	s, ok := readState(b)
-	r.begun = ok && s.Key == key && s.Step != ""
+	r.begun = ok && s.Key == key && s.Copied
 	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
 		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
-		r.state.Half, r.state.Copied, r.state.Aside = s.Half, s.Copied, s.Aside
+		r.state.Half, r.state.Copied, r.state.Aside = s.Half, r.begun, s.Aside
 		return nil
 	}
 	r.state, r.resumed = s, s.Next
@@ -175,11 +175,11 @@ func (r *restoration) writeOwned(path string, content []byte) error {
 }
 
 // removeMade removes the directories that a drill made for the databases, those
-// that are empty again.
+// that are empty again. Of one that it does not hold another drill may be at work.
 func (r *restoration) removeMade() {
 	top := r.plan.opts.To
-	for _, db := range r.plan.Databases {
-		for dir := filepath.Clean(db.To); top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
+	for _, f := range r.places {
+		for dir := f.Name(); top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
 			if os.Remove(dir) != nil {
 				break
 			}
