@@ -30,6 +30,7 @@ datfs [--repo DIR] restore iris SET ... --give-up`,
 				boolFlag("yes", "do not ask before databases are overwritten", "y"),
 				boolFlag("anew", "begin again, do not go on with a restore that failed"),
 				boolFlag("give-up", "end a restore that failed: remove what it keeps"),
+				boolFlag("damaged", "restore a set that is known to be damaged"),
 				boolFlag("other-host", "this machine replaces the one of the set"),
 				jsonFlag(),
 			}, globalFlags(true, true)...)...),
@@ -63,7 +64,8 @@ are; it prints the command that goes on from there. The same with --give-up ends
 it removes what the restore keeps, and leaves the databases as they are. Until one of
 these is done, no other restore of the same databases begins (but with --anew), and
 "backup iris" does not back them up. A database that is not mounted for writing at
-the end, or that the integrity check finds damaged, is a failure.
+the end, or that the integrity check finds damaged, is a failure. A set of which
+that is known (see "datfs sets") is only restored with --damaged.
 
 The journals are applied from the oldest file that the set requires: into the
 running instance up to its current one, otherwise as far as the set and the journal
@@ -164,9 +166,9 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	s := newScreen(c, "restore", inBytes)
 	opts := restore.RunOptions{
 		Options: what, Progress: s.progress, Anew: c.Bool("anew"), OtherHost: c.Bool("other-host"), LookOnly: c.Bool("dry-run"),
-		Command: restoreIrisAgain(c, name, what),
-		Step:    func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
-		Log:     func(format string, args ...any) { s.say("note: "+format, args...) },
+		Damaged: c.Bool("damaged"), Command: restoreIrisAgain(c, name, what),
+		Step: func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
+		Log:  func(format string, args ...any) { s.say("note: "+format, args...) },
 	}
 	if c.Bool("give-up") {
 		s.stop()
@@ -183,10 +185,13 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)
 	}
-	if err == nil || len(report.Damage) > 0 {
+	if damage, ok := errors.AsType[*restore.DamageError](err); ok {
+		damage.Instead = olderSet(repo, name, opts.Command)
+	}
+	if err == nil || provesDamage(report, err) && !c.Bool("dry-run") {
 		// The databases are restored all the same, from a repository too that cannot
 		// be written to.
-		if kept := keepReport(repo, plan.Set, "restore", report); kept != nil && err == nil {
+		if kept := keepReport(repo, plan.Set, "restore", report, err); kept != nil && err == nil {
 			report.Warnings = append(report.Warnings, kept.Error())
 		} else {
 			err = errors.Join(err, kept)
@@ -231,6 +236,7 @@ func confirmRestore(c *cli.Context, p *restore.Plan, next string) error {
 	if text := p.UntilText(restore.English); text != "" {
 		fmt.Fprintln(w, text)
 	}
+	fmt.Fprintln(w, printable(p.ValidatedText(restore.English)))
 	if c.Bool("yes") {
 		return nil
 	}
@@ -248,6 +254,7 @@ func confirmRestore(c *cli.Context, p *restore.Plan, next string) error {
 
 // printRestorePlan prints what a restore would do.
 func printRestorePlan(c *cli.Context, p *restore.Plan) error {
+	fmt.Fprintln(c.App.ErrWriter, printable(p.ValidatedText(restore.English)))
 	for _, line := range p.Overwrites("") {
 		fmt.Fprintf(c.App.ErrWriter, "%s\n", printable(line))
 	}

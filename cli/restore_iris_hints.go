@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -62,6 +63,9 @@ func restoreHints(e *restore.StepError) []string {
 	case e.Work == "":
 		return lines
 	}
+	if damage, ok := errors.AsType[*restore.DamageError](e.Err); ok && damage.Instead != "" {
+		lines = append(lines, damage.Instead)
+	}
 	return append(lines, fmt.Sprintf("set right what is wrong, and run it again: it goes on with the step %s (--anew begins again):", e.Again),
 		"   "+e.Command,
 		fmt.Sprintf("what was said is in %s/transcript.txt; datfs runbook %s has the steps for doing them by hand", e.Work, e.Set),
@@ -75,4 +79,19 @@ func unfinishedHints(e *restore.UnfinishedError) []string {
 		"this gives it up, and leaves the databases as they are: " + e.Other.Command + " --give-up",
 		"--anew begins the new restore all the same, over what that one has left",
 	}
+}
+
+// olderSet returns the hint what to restore instead of a set whose databases the
+// integrity check does not find sound.
+func olderSet(repo *catalog.Repository, name catalog.SetName, again string) string {
+	again = strings.Replace(again, " --damaged", "", 1)
+	sets, _ := repo.Sets() // those that can be read
+	for _, s := range slices.Backward(sets) {
+		if s.Instance == name.Instance && s.SetName().Compare(name) < 0 && s.State == catalog.StateComplete &&
+			s.Validated != nil && s.Validated.Clean && s.Validated.Whole {
+			return fmt.Sprintf("the set is not to be relied on. %s was found sound: %s --anew", s.SetName(),
+				strings.Replace(again, shellWord(name.String()), shellWord(s.SetName().String()), 1))
+		}
+	}
+	return fmt.Sprintf("the set is not to be relied on, and no older one of %s was found sound as a whole: a drill of an older one tells (datfs sets lists them); restore that with --anew", name.Instance)
 }

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,4 +55,45 @@ func TestRestore_Unfinished(t *testing.T) {
 	rep := s.restored(t, set, "--database", "USER", "--instance", "PRACTICE")
 	s.holds(t, "user", rep.LastJournal)
 	s.backup(t, 0)
+}
+
+// Blocks of a set that cannot be read mark it, whoever finds them.
+func TestRestore_Unreadable(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, practice.StartOptions{})
+	s.backup(t, 0)
+	set := s.set(t)
+	packs, err := filepath.Glob(filepath.Join(s.repo, "packs/*/*.pack"))
+	if err != nil || len(packs) == 0 {
+		t.Fatalf("%q, %v", packs, err)
+	}
+	for _, path := range packs {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := len(b) / 4; i < len(b)/2; i += 512 {
+			b[i] ^= 0xff
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := s.drill(t, 1, set, "--instance", "PRACTICE")
+	if !strings.Contains(r.stderr, "datfs verify lists everything that is damaged") {
+		t.Errorf("it said:\n%s", r.stderr)
+	}
+	v, notes := s.validated(t)
+	if v == nil || v.Clean || v.Check != "reading the set" || len(v.Databases) != 3 {
+		t.Fatalf("validation %+v, notes %v", v, notes)
+	}
+	if out := s.datfs(t, "sets").stdout; !strings.Contains(out, "DAMAGED") || !strings.Contains(out, "reading the set") {
+		t.Errorf("sets:\n%s", out)
+	}
+	if text := s.datfs(t, "show", set, "--note", v.Report).stdout; !strings.Contains(text, "**It did not come to its end:** ") {
+		t.Errorf("the report:\n%s", text)
+	}
+	if r := s.restore(t, 4, set, "--database", "USER", "--instance", "PRACTICE", "--yes"); !strings.Contains(r.stderr, "DAMAGE IS KNOWN") {
+		t.Errorf("it said:\n%s", r.stderr)
+	}
 }

@@ -90,6 +90,7 @@
 //	unfinished.go   restores that have not ended
 //	giveup.go       how one is given up
 //	place.go        the directories that are restored to, elsewhere
+//	damage.go       what is known of the set from restores before
 //	report.go       what it did, for people
 //	runbook.go      run-books
 //	runbooktext.go  their sentences, in English and Japanese

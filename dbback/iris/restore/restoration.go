@@ -21,6 +21,7 @@ type RunOptions struct {
 
 	Progress  *catalog.Progress
 	Anew      bool // do not go on with a restore that failed, begin again; also over another one's databases
+	Damaged   bool // of a set too in which damage was found
 	OtherHost bool // this machine has taken the place of the set's
 	LookOnly  bool // do the step "look", and nothing else
 
@@ -60,6 +61,7 @@ type Report struct {
 	Reached     time.Time          `json:"reached,omitzero"`   // the moment to which the journals brought the databases
 	Clean       bool               `json:"clean"`              // the integrity check ran to its end and found nothing
 	Damage      []IntegrityFinding `json:"damage,omitempty"`   // what it found
+	Failed      string             `json:"failed,omitempty"`   // why it did not come to its end
 	Warnings    []string           `json:"warnings,omitempty"` // what is not as it should be
 	Notes       []string           `json:"notes,omitempty"`    // what else is worth knowing
 
@@ -198,7 +200,10 @@ func (r *restoration) ready() error {
 		return err
 	}
 	r.released = r.done(stepRelease)
-	return r.checkOthers()
+	if err := r.checkOthers(); err != nil {
+		return err
+	}
+	return r.checkDamage()
 }
 
 // findJournals adds the journal files that the instance itself still has to those
@@ -315,6 +320,7 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 	if damage, ok := errors.AsType[*DamageError](err); ok {
 		r.report.Damage = damage.Findings
 	}
+	r.report.Failed = err.Error()
 	e := &StepError{Set: r.plan.Set.SetName().String(), Step: step.name, State: english("state." + step.name), Again: step.again, Work: r.plan.Work, Command: r.command(), Err: err}
 	if step.name == stepLook {
 		e.Work = ""

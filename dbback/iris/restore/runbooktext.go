@@ -52,6 +52,11 @@ var texts = map[string][2]string{
 	"unjournaled":  {"Not journaled: %s. They come to the moment of the backup only.", "ジャーナル対象外: %s。バックアップ時点までしか復元されません。"},
 	"problems":     {"What is to be known of this set:", "このセットについての注意事項:"},
 
+	"known.damaged": {"DAMAGE IS KNOWN of this set: in %s, found at %s by %s, and not found to be gone since.", "このセットには**既知の破損があります**: %s(%s に %s で検出。その後、解消は確認されていません)。"},
+	"known.clean":   {"The set was restored and found sound at %s by %s.", "このセットは %s にリストアされ、%s で健全性が確認されています。"},
+	"known.part":    {"Of the set only %s was restored and found sound, at %s by %s.", "このセットのうち %s だけが、%s にリストアされ、%s で健全性が確認されています。"},
+	"known.never":   {"The set was never restored and checked: that it can be is not known.", "このセットはまだリストアして確認されたことがありません。リストアできるかどうかは不明です。"},
+
 	"state.unknown": {"In which state it leaves the databases is not known: do not use them before they are restored and checked", "データベースの状態は不明です。リストアして確認するまで使用しないでください"},
 
 	"ways":           {"Ways back. Choose one:", "復元方法。いずれかを選んでください。"},

@@ -239,6 +239,38 @@ func TestGiveUp_Everything(t *testing.T) {
 	}
 }
 
+// A set that is known to have a database damaged is not restored unless that is said.
+func TestRun_Damaged(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}})
+	mark := func(v catalog.Validation) {
+		t.Helper()
+		v.Time = r.info.Time.Add(1e9)
+		v.Check = "CheckList^Integrity"
+		if _, err := r.repo.AddValidation(r.info.SetName(), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark(catalog.Validation{Databases: []string{"USER", "IRISSYS"}, Whole: true, Damaged: []string{"IRISSYS"}})
+	if _, err := r.run(); err != nil {
+		t.Errorf("a database that is sound: %v", err)
+	}
+	mark(catalog.Validation{Databases: []string{"USER"}, Damaged: []string{"USER"}})
+	r.w.Told()
+	if _, err := r.run(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "DAMAGE IS KNOWN of this set: in IRISSYS, USER, found at ") || !strings.Contains(err.Error(), "--damaged") || r.w.Told() != "" {
+		t.Errorf("error %v", err)
+	}
+	r.opts.Damaged = true
+	r.w.Say["INT"] = "@@INT|0|0|ERROR"
+	if _, err := r.run(); err == nil {
+		t.Error("it does not fail")
+	}
+	delete(r.w.Say, "INT")
+	r.opts.Damaged = false // it is what the set has already
+	if _, err := r.run(); err != nil || r.next != stepIntegrity {
+		t.Errorf("going on: %v", err)
+	}
+}
+
 // The name of the state is durable before the step is taken, and the names of the
 // directories that it is in.
 func TestRun_Durable(t *testing.T) {
