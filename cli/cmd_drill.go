@@ -75,8 +75,8 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 		Anew:     true,
 		Confirm: func(p *restore.Plan, _ string) error {
 			// One that removes what it restored refuses this by itself.
-			if there := p.Overwrites(""); c.Bool("keep") && len(there) > 0 {
-				return withHint(fmt.Errorf("drill %s: a drill asks nobody, and overwrites nothing: %s", name, there[0]), "name another directory with --to")
+			if there := p.Existing(); c.Bool("keep") && len(there) > 0 {
+				return withHint(&unfitError{fmt.Errorf("drill %s: %s exists: a drill asks nobody, and overwrites nothing", name, there[0])}, "name another directory with --to, or remove it")
 			}
 			return nil
 		},

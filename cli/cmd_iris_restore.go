@@ -254,6 +254,9 @@ func confirmRestore(c *cli.Context, p *restore.Plan, next string) error {
 
 // printRestorePlan prints what a restore would do.
 func printRestorePlan(c *cli.Context, p *restore.Plan) error {
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, p.Summary())
+	}
 	fmt.Fprintln(c.App.ErrWriter, printable(p.ValidatedText(restore.English)))
 	for _, line := range p.Overwrites("") {
 		fmt.Fprintf(c.App.ErrWriter, "%s\n", printable(line))

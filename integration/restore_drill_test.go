@@ -345,7 +345,7 @@ func TestRestore_DrillKept(t *testing.T) {
 	kept := filepath.Join(to, s.database("user"), "IRIS.DAT")
 	s.dismount(t, filepath.Dir(kept)+"/")
 	was := sum(t, kept)
-	if r := s.datfs(t, args...); r.code != 1 || !strings.Contains(r.stderr, "overwrites nothing: "+kept) {
+	if r := s.datfs(t, args...); r.code != 4 || !strings.Contains(r.stderr, kept+" exists: a drill asks nobody, and overwrites nothing\n") {
 		t.Errorf("exit code %d, it said:\n%s", r.code, r.stderr)
 	}
 	if sum(t, kept) != was {

@@ -55,6 +55,12 @@ func TestRestore_Unfinished(t *testing.T) {
 	rep := s.restored(t, set, "--database", "USER", "--instance", "PRACTICE")
 	s.holds(t, "user", rep.LastJournal)
 	s.backup(t, 0)
+
+	var plan restore.Summary
+	out = s.restore(t, 0, set, "--database", "USER", "--instance", "PRACTICE", "--dry-run", "--json")
+	if err := json.Unmarshal([]byte(out.stdout), &plan); err != nil || plan.Set != set || len(plan.Steps) == 0 || len(plan.Overwrite) != 1 || !strings.Contains(plan.Validated, "only USER was restored and found sound") {
+		t.Errorf("plan %+v, %v", plan, err)
+	}
 }
 
 // Blocks of a set that cannot be read mark it, whoever finds them.

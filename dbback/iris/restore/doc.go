@@ -91,6 +91,7 @@
 //	giveup.go       how one is given up
 //	place.go        the directories that are restored to, elsewhere
 //	damage.go       what is known of the set from restores before
+//	summary.go      the plan, for programs
 //	report.go       what it did, for people
 //	runbook.go      run-books
 //	runbooktext.go  their sentences, in English and Japanese
