@@ -89,6 +89,10 @@ type SetInfo struct {
 	// found and not looked at again since (Clean is false); else the newest one of
 	// the whole set; else the newest one.
 	Validated *Validation `json:"validated,omitempty"`
+
+	// Names of databases in which a validation found damage and no later one has
+	// found none.
+	Damaged []string `json:"damaged,omitempty"`
 }
 
 // withoutNotes returns what a set's own file says of it (I2).
@@ -97,7 +101,7 @@ func (s *SetInfo) withoutNotes() *SetInfo {
 		return s
 	}
 	own := *s
-	own.Notes, own.Validated = nil, nil
+	own.Notes, own.Validated, own.Damaged = nil, nil, nil
 	return &own
 }
 

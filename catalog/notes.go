@@ -221,7 +221,7 @@ func (r *Repository) withNotes(info *SetInfo) *SetInfo {
 			validations = append(validations, v)
 		}
 	}
-	noted.Validated = standing(validations)
+	noted.Validated, noted.Damaged = standing(validations), damaged(validations)
 	return &noted
 }
 

@@ -426,25 +426,30 @@ func TestStanding(t *testing.T) {
 	v := func(clean, whole bool, dbs ...string) *Validation {
 		return &Validation{Clean: clean, Whole: whole, Databases: dbs}
 	}
+	in := func(v *Validation, dbs ...string) *Validation { v.Damaged = dbs; return v }
 	tests := []struct {
 		name string
 		all  []*Validation // oldest first
 		want int           // index, -1 for nil
+		bad  string        // what is known to be damaged
 	}{
-		{"None", nil, -1},
-		{"Clean", []*Validation{v(true, true)}, 0},
-		{"NewestClean", []*Validation{v(true, true), v(true, true)}, 1},
-		{"NewestPart", []*Validation{v(true, false, "A"), v(true, false, "B")}, 1},
-		{"WholeBeforePart", []*Validation{v(true, true), v(true, false, "A")}, 0},
-		{"Damaged", []*Validation{v(true, true), v(false, false, "A")}, 1},
-		{"DamagedThenWhole", []*Validation{v(false, true, "A", "B"), v(true, true)}, 1},
-		{"DamagedThenSame", []*Validation{v(false, false, "A"), v(true, false, "B", "A")}, 1},
-		{"DamagedThenOther", []*Validation{v(false, false, "A"), v(true, false, "B")}, 0},
-		{"DamagedWholeThenPart", []*Validation{v(false, true, "A", "B"), v(true, false, "A")}, 0},
-		{"DamagedUnnamed", []*Validation{v(false, false), v(true, false, "A")}, 0},
-		{"DamagedTwice", []*Validation{v(false, false, "A"), v(false, false, "B")}, 1},
-		{"OneOfTwoAgain", []*Validation{v(false, false, "A"), v(false, false, "B"), v(true, false, "B")}, 0},
-		{"DamagedAgain", []*Validation{v(false, true), v(false, true)}, 1},
+		{"None", nil, -1, ""},
+		{"Clean", []*Validation{v(true, true)}, 0, ""},
+		{"NewestClean", []*Validation{v(true, true), v(true, true)}, 1, ""},
+		{"NewestPart", []*Validation{v(true, false, "A"), v(true, false, "B")}, 1, ""},
+		{"WholeBeforePart", []*Validation{v(true, true), v(true, false, "A")}, 0, ""},
+		{"Damaged", []*Validation{v(true, true), v(false, false, "A")}, 1, "A"},
+		{"DamagedThenWhole", []*Validation{v(false, true, "A", "B"), v(true, true)}, 1, ""},
+		{"DamagedThenSame", []*Validation{v(false, false, "A"), v(true, false, "B", "A")}, 1, ""},
+		{"DamagedThenOther", []*Validation{v(false, false, "A"), v(true, false, "B")}, 0, "A"},
+		{"DamagedWholeThenPart", []*Validation{v(false, true, "A", "B"), v(true, false, "A")}, 0, "B"},
+		{"DamagedUnnamed", []*Validation{v(false, false), v(true, false, "A")}, 0, ""},
+		{"DamagedTwice", []*Validation{v(false, false, "A"), v(false, false, "B")}, 1, "A B"},
+		{"OneOfTwoAgain", []*Validation{v(false, false, "A"), v(false, false, "B"), v(true, false, "B")}, 0, "A"},
+		{"DamagedAgain", []*Validation{v(false, true), v(false, true)}, 1, ""},
+		{"InOne", []*Validation{in(v(false, true, "A", "B"), "B")}, 0, "B"},
+		{"InOneThenThat", []*Validation{in(v(false, true, "A", "B"), "B"), v(true, false, "B")}, 1, ""},
+		{"InOneThenOther", []*Validation{in(v(false, true, "A", "B"), "B"), v(true, false, "A")}, 0, "B"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -454,6 +459,9 @@ func TestStanding(t *testing.T) {
 			}
 			if got := standing(tt.all); got != want {
 				t.Errorf("index %d, want %d", slices.Index(tt.all, got), tt.want)
+			}
+			if got := strings.Join(damaged(tt.all), " "); got != tt.bad {
+				t.Errorf("damaged %q, want %q", got, tt.bad)
 			}
 		})
 	}

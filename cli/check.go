@@ -119,7 +119,7 @@ const maxDays = 36500
 
 const day = 24 * time.Hour
 
-// checkValidated warns if the newest complete set that is older than so many
+// checkValidated warns if the newest set is known to be damaged; and if the newest complete set that is older than so many
 // days was never validated as a whole, nor any newer one: nobody knows then
 // whether what is being stored can be restored. Nothing is said while there is
 // no such set, and with 0 days. Sets of files at rest do not count.
@@ -137,10 +137,16 @@ func checkValidated(sets []*catalog.SetInfo, instance string, days int, now time
 			valid = s
 		}
 	}
+	f := catalog.Finding{Level: catalog.LevelOK, Check: "validation"}
+	if newest != nil && newest.Validated != nil && !newest.Validated.Clean {
+		f.Level = catalog.LevelWarn
+		f.Text = fmt.Sprintf("%s, the newest set, is not to be relied on: %s", newest.SetName(), validatedText(newest.Validated))
+		f.Do = "Check the integrity of the originals, take a new backup, and drill that"
+		return []catalog.Finding{f}
+	}
 	if due == nil || days == 0 {
 		return nil
 	}
-	f := catalog.Finding{Level: catalog.LevelOK, Check: "validation"}
 	if valid != nil {
 		f.Text = fmt.Sprintf("%s was validated: %s", valid.SetName(), validatedText(valid.Validated))
 		return []catalog.Finding{f}

@@ -75,8 +75,8 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 		Anew:     true,
 		Confirm: func(p *restore.Plan, _ string) error {
 			// One that removes what it restored refuses this by itself.
-			if there := p.Overwrites(""); c.Bool("keep") && len(there) > 0 {
-				return withHint(fmt.Errorf("drill %s: a drill asks nobody, and overwrites nothing: %s", name, there[0]), "name another directory with --to")
+			if there := p.Existing(); c.Bool("keep") && len(there) > 0 {
+				return withHint(&unfitError{fmt.Errorf("drill %s: %s exists: a drill asks nobody, and overwrites nothing", name, there[0])}, "name another directory with --to, or remove it")
 			}
 			return nil
 		},
@@ -102,17 +102,17 @@ func drillDir(c *cli.Context, repo *catalog.Repository, name catalog.SetName) (s
 
 // endDrill keeps the report in the set, and says how the drill ended.
 func endDrill(c *cli.Context, repo *catalog.Repository, name catalog.SetName, report *restore.Report, err error) error {
-	if err == nil || len(report.Damage) > 0 {
+	if err == nil || provesDamage(report, err) {
 		info, ierr := infoOf(repo, name)
 		if ierr == nil {
-			ierr = keepReport(repo, info, "drill", report)
+			ierr = keepReport(repo, info, "drill", report, err)
 		}
 		if err == nil && ierr != nil {
 			ierr = withHint(ierr, "the restore and its checks ended well, but the set is not marked as validated: see that the repository can be written to, and run the drill again")
 		}
 		err = errors.Join(err, ierr)
 	}
-	if failed, ok := errors.AsType[*restore.StepError](err); ok && failed.Again == "" && len(report.Damage) == 0 {
+	if failed, ok := errors.AsType[*restore.StepError](err); ok && failed.Again == "" && !provesDamage(report, err) {
 		// It has cleaned up: what was said is nowhere else.
 		note, nerr := repo.AddNote(name, "drill", "txt", report.Ended, []byte(report.Transcript))
 		if err = errors.Join(err, nerr); nerr == nil {

@@ -21,13 +21,16 @@ func restoreIrisCommand() *cli.Command {
 		ArgsUsage: "SET",
 		UsageText: `datfs [--repo DIR] restore iris SET --database NAME... --instance IRIS [options]
 datfs [--repo DIR] restore iris SET --all --instance IRIS --second-instance OTHER [options]
-datfs [--repo DIR] restore iris SET [--database NAME...] --to DIR --instance IRIS [options]`,
+datfs [--repo DIR] restore iris SET [--database NAME...] --to DIR --instance IRIS [options]
+datfs [--repo DIR] restore iris SET ... --give-up`,
 		Description: restoreIrisHelp,
 		Flags: append(append(restoreIrisWhat(), irisRestoreConnect()...),
 			append([]cli.Flag{
 				boolFlag("dry-run", "change nothing: look, and print the steps"),
 				boolFlag("yes", "do not ask before databases are overwritten", "y"),
 				boolFlag("anew", "begin again, do not go on with a restore that failed"),
+				boolFlag("give-up", "end a restore that failed: remove what it keeps"),
+				boolFlag("damaged", "restore a set that is known to be damaged"),
 				boolFlag("other-host", "this machine replaces the one of the set"),
 				jsonFlag(),
 			}, globalFlags(true, true)...)...),
@@ -57,8 +60,12 @@ instance's own utilities, in one of three ways:
 
 It looks first, says what it is going to overwrite, and asks (or --yes). It stops at
 the first step that does not end as it must, and says in which state the databases
-are; the same command then goes on from there. A database that is not mounted for
-writing at the end, or that the integrity check finds damaged, is a failure.
+are; it prints the command that goes on from there. The same with --give-up ends it:
+it removes what the restore keeps, and leaves the databases as they are. Until one of
+these is done, no other restore of the same databases begins (but with --anew), and
+"backup iris" does not back them up. A database that is not mounted for writing at
+the end, or that the integrity check finds damaged, is a failure. A set of which
+that is known (see "datfs sets") is only restored with --damaged.
 
 The journals are applied from the oldest file that the set requires: into the
 running instance up to its current one, otherwise as far as the set and the journal
@@ -161,8 +168,13 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	s := newScreen(c, "restore", inBytes)
 	opts := restore.RunOptions{
 		Options: what, Progress: s.progress, Anew: c.Bool("anew"), OtherHost: c.Bool("other-host"), LookOnly: c.Bool("dry-run"),
+		Damaged: c.Bool("damaged"), Command: restoreIrisAgain(c, name, what),
 		Step: func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
 		Log:  func(format string, args ...any) { s.say("note: "+format, args...) },
+	}
+	if c.Bool("give-up") {
+		s.stop()
+		return giveUpIris(c, repo, in, name, opts)
 	}
 	var plan *restore.Plan
 	opts.Planned = func(p *restore.Plan) { plan = p }
@@ -175,10 +187,13 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err == nil && c.Bool("dry-run") {
 		return printRestorePlan(c, plan)
 	}
-	if err == nil || len(report.Damage) > 0 {
+	if damage, ok := errors.AsType[*restore.DamageError](err); ok {
+		damage.Instead = olderSet(repo, name, opts.Command)
+	}
+	if err == nil || provesDamage(report, err) && !c.Bool("dry-run") {
 		// The databases are restored all the same, from a repository too that cannot
 		// be written to.
-		if kept := keepReport(repo, plan.Set, "restore", report); kept != nil && err == nil {
+		if kept := keepReport(repo, plan.Set, "restore", report, err); kept != nil && err == nil {
 			report.Warnings = append(report.Warnings, kept.Error())
 		} else {
 			err = errors.Join(err, kept)
@@ -207,21 +222,6 @@ func endRestoreIris(c *cli.Context, name catalog.SetName, report *restore.Report
 	return nil
 }
 
-// restoreHints says in which state a restore that failed left the databases, and
-// how to go on.
-func restoreHints(e *restore.StepError) []string {
-	lines := []string{e.State}
-	switch {
-	case e.Again == "":
-		return append(lines, "set right what is wrong, and run the same command again: it begins anew")
-	case e.Work == "":
-		return lines
-	}
-	return append(lines, fmt.Sprintf("set right what is wrong, and run the same command again: it goes on with the step %s (--anew begins again)", e.Again),
-		fmt.Sprintf("what was said is in %s/transcript.txt; datfs runbook %s has the steps for doing them by hand", e.Work, e.Set),
-		"if it is not gone on with, remove that directory: the incremental in it is not encrypted")
-}
-
 // errNotConfirmed means that a person did not say yes.
 var errNotConfirmed = errors.New("not confirmed: nothing was changed")
 
@@ -238,6 +238,7 @@ func confirmRestore(c *cli.Context, p *restore.Plan, next string) error {
 	if text := p.UntilText(restore.English); text != "" {
 		fmt.Fprintln(w, text)
 	}
+	fmt.Fprintln(w, printable(p.ValidatedText(restore.English)))
 	if c.Bool("yes") {
 		return nil
 	}
@@ -255,6 +256,10 @@ func confirmRestore(c *cli.Context, p *restore.Plan, next string) error {
 
 // printRestorePlan prints what a restore would do.
 func printRestorePlan(c *cli.Context, p *restore.Plan) error {
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, p.Summary())
+	}
+	fmt.Fprintln(c.App.ErrWriter, printable(p.ValidatedText(restore.English)))
 	for _, line := range p.Overwrites("") {
 		fmt.Fprintf(c.App.ErrWriter, "%s\n", printable(line))
 	}

@@ -47,6 +47,9 @@ func hintsFor(err error) []string {
 	if failed, ok := errors.AsType[*restore.StepError](err); ok {
 		lines = append(lines, restoreHints(failed)...)
 	}
+	if other, ok := errors.AsType[*restore.UnfinishedError](err); ok {
+		return append(lines, unfinishedHints(other)...)
+	}
 	if s, ok := errors.AsType[*session.NoAnswerError](err); ok && s.Do != "" {
 		return append(lines, noPeriod(s.Do))
 	}

@@ -50,8 +50,10 @@ type wantSummary struct {
 		Whole     bool      `json:"whole"`
 		Clean     bool      `json:"clean"`
 		Findings  int       `json:"findings"`
+		Damaged   []string  `json:"damaged"`
 		Report    string    `json:"report"`
 	} `json:"validated"`
+	Damaged []string `json:"damaged"`
 }
 
 type wantFindings []struct {

@@ -68,6 +68,8 @@ func TestCheckValidated(t *testing.T) {
 		{"ItWas", []*catalog.SetInfo{set(99), set(45, good), set(1)}, 30, "OK    validation: IRIS/2026-10-09 was validated"},
 		{"NewerWas", []*catalog.SetInfo{set(45), set(3, good), set(1)}, 30, "OK    validation: IRIS/2026-11-20 was validated"},
 		{"WithDamage", []*catalog.SetInfo{set(45, valid(false, true))}, 30, "WARN  validation: "},
+		{"NewestDamaged", []*catalog.SetInfo{set(3, good), set(1, valid(false, true))}, 0, "WARN  validation: IRIS/2026-11-22, the newest set, is not to be relied on: DAMAGED "},
+		{"OlderDamaged", []*catalog.SetInfo{set(3, valid(false, true)), set(1)}, 30, ""},
 		{"InPart", []*catalog.SetInfo{set(45, valid(true, false))}, 30, "WARN  validation: "},
 		{"OtherInstance", []*catalog.SetInfo{set(45), set(3, other, good)}, 30, "WARN  validation: IRIS/"},
 		{"OnlyOther", []*catalog.SetInfo{set(45, other)}, 30, ""},

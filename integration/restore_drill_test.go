@@ -179,8 +179,15 @@ func TestRestore_DrillDamage(t *testing.T) {
 	if v, _ := s.validated(t); v == nil || v.Clean {
 		t.Errorf("after a clean drill of another database: %+v", v)
 	}
-	// So does a restore.
-	if r := s.restore(t, 1, set, "--database", "USER", "--redirect", "USER="+filepath.Join(t.TempDir(), "to"), "--instance", "PRACTICE", "--yes"); !strings.Contains(r.stderr, "step integrity: ") {
+	if v.Damaged == nil || v.Damaged[0] != "USER" {
+		t.Errorf("damaged is %q", v.Damaged)
+	}
+	// So does a restore, which nobody gets by mistake.
+	args := []string{set, "--database", "USER", "--redirect", "USER=" + filepath.Join(t.TempDir(), "to"), "--instance", "PRACTICE", "--yes"}
+	if r := s.restore(t, 4, args...); !strings.Contains(r.stderr, "DAMAGE IS KNOWN of this set: in USER, ") || !strings.Contains(r.stderr, "--damaged") {
+		t.Errorf("it said:\n%s%s", r.stdout, r.stderr)
+	}
+	if r := s.restore(t, 1, append(args, "--damaged")...); !strings.Contains(r.stderr, "step integrity: ") || !strings.Contains(r.stderr, "no older one of PRACTICE was found sound") {
 		t.Errorf("it said:\n%s%s", r.stdout, r.stderr)
 	}
 }
@@ -338,7 +345,7 @@ func TestRestore_DrillKept(t *testing.T) {
 	kept := filepath.Join(to, s.database("user"), "IRIS.DAT")
 	s.dismount(t, filepath.Dir(kept)+"/")
 	was := sum(t, kept)
-	if r := s.datfs(t, args...); r.code != 1 || !strings.Contains(r.stderr, "overwrites nothing: "+kept) {
+	if r := s.datfs(t, args...); r.code != 4 || !strings.Contains(r.stderr, kept+" exists: a drill asks nobody, and overwrites nothing\n") {
 		t.Errorf("exit code %d, it said:\n%s", r.code, r.stderr)
 	}
 	if sum(t, kept) != was {

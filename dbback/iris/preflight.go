@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"datfs/catalog"
@@ -27,7 +26,7 @@ const (
 	checkConfig      = "configuration file"
 	checkWorkDir     = "work directory"
 	checkBusy        = "other backup"
-	checkRestores    = "restores"     // are there some that were given up?
+	checkRestores    = "restores"     // are there some that have not ended?
 	checkDaemon      = "write daemon" // is it suspended, as by a backup?
 	checkSpace       = dbback.CheckIncremental
 	checkList        = "backup list"         // which databases are, or are not, in it?
@@ -100,6 +99,7 @@ func (l *look) all(ctx context.Context) {
 	l.daemon(a)
 	if l.workDir() {
 		l.databases(ctx, a)
+		l.restores()
 		l.space()
 	}
 }
@@ -243,17 +243,6 @@ func (l *look) workDir() bool {
 	}
 	_ = e.instance.Unlock()
 	e.removeLooks()
-	l.restores()
 	l.ok(checkBusy, "no other datfs is at work; an online backup that runs is only seen when it suspends the write daemon, or makes this one fail")
 	return true
-}
-
-// restores tells of restores that were begun and given up: what they have in their
-// directories is not encrypted.
-func (l *look) restores() {
-	dirs, _ := filepath.Glob(filepath.Join(globEscape(l.engine.workDir()), session.RestorePrefix+"*"))
-	if len(dirs) > 0 {
-		l.warn(checkRestores, "Go on with them (datfs restore iris), or remove these directories",
-			"begun and not ended; the incrementals in their directories are not encrypted: %s", strings.Join(dirs, ", "))
-	}
 }

@@ -71,6 +71,15 @@ func TestPreflightFindings(t *testing.T) {
 		{"a restore that was given up", func(w *played.Instance) {
 			w.Write("mgr/Backup/datfs/restore-IRIS-2026-11-22T03-00-00Z-all/state.json", "{}")
 		}, checkRestores, warn, "restore-IRIS-2026-11-22T03-00-00Z-all"},
+		{"one of this instance, half done", func(w *played.Instance) {
+			w.Write("mgr/Backup/datfs/restore-a/state.json", `{"set":"IRIS/a","dirs":["`+w.At("mgr/user")+`/"],"step":"apply","half":true,"command":"datfs restore iris IRIS/a"}`)
+		}, checkRestores, fail, "and these are half restored: "},
+		{"one that has not begun to write", func(w *played.Instance) {
+			w.Write("mgr/Backup/datfs/restore-a/state.json", `{"set":"IRIS/a","dirs":["`+w.At("mgr/user")+`/"],"step":"prepare"}`)
+		}, checkRestores, warn, "came to the step prepare; the incremental in "},
+		{"one to elsewhere", func(w *played.Instance) {
+			w.Write("mgr/Backup/datfs/restore-a/state.json", `{"set":"IRIS/a","dirs":["/elsewhere/"],"step":"apply","half":true}`)
+		}, checkRestores, warn, "came to the step apply; the incremental in "},
 		{"no mirror", func(*played.Instance) {}, checkMirror, ok, "not a member"},
 		{"primary", func(w *played.Instance) { w.Say["MIR"], w.Say["MIRX"] = "@@MIR|1|1", "@@MIRX|0|0|M" }, checkMirror, ok, "primary failover member of M"},
 		{"async", func(w *played.Instance) { w.Say["MIR"], w.Say["MIRX"] = "@@MIR|2|0", "@@MIRX|0|1|M" }, checkMirror, warn, "async"},

@@ -336,6 +336,9 @@ func (c *dropAct) show(b *book) {
 }
 
 func (c *dropAct) run(_ context.Context, r *restoration) error {
+	if !r.wrote() {
+		return nil
+	}
 	var failed []error
 	for _, db := range c.p.Databases {
 		for _, path := range db.Files {

@@ -32,8 +32,16 @@
 // Each step is recorded in the work directory before it is taken. A restore that
 // ended in the middle goes on at a step that is safe to take: an incremental must
 // find its target as the copy left it, so that a failure between the two makes the
-// copy be put back. Whether a step succeeded is judged by return values, by what is
-// printed beside, and by the state that the instance gives afterwards.
+// copy be put back; and an instance that was started since its write image journal
+// was moved aside makes everything begin again there. Whether a step succeeded is
+// judged by return values, by what is printed beside, and by the state that the
+// instance gives afterwards.
+//
+// While a restore has not ended, others see it: its state is in the work directory,
+// or a link to it in the usual one of the instance (session.Unfinished). No other
+// restore of the same databases begins, and no backup of them. It is gone on with or
+// given up; what is left of one whose databases were restored since is removed. To
+// other directories two could restore through different instances: they lock these.
 //
 // # What has been tried
 //
@@ -51,6 +59,9 @@
 //     mount.
 //   - The default of RollBack of Journal.Restore, and whether old versions have it: it
 //     is set on its own, and a refusal is a warning.
+//   - Whether an instance that was started and stopped in order always leaves a write
+//     image journal: one that is there again is proof that it was started, none is no
+//     proof that it was not.
 //   - What an instance says of the state of a database that is lost: a note.
 //   - With which exit code a start without recovery ends that does not come fully up:
 //     only "iris qlist" is asked. The manual's steps for that are an operator's
@@ -76,8 +87,15 @@
 //	scripts.go      the statements
 //	judge.go        whether their answers mean success
 //	restoration.go  Run: one run of the plan
+//	ending.go       how it ends, and how a drill that failed cleans up
 //	state.go        what it keeps, to be gone on with
 //	owned.go        directories and files that the instance's owner can change
+//	durable.go      durably
+//	unfinished.go   restores that have not ended
+//	giveup.go       how one is given up
+//	hold.go         the directories that are restored to, elsewhere, for one restore at a time
+//	damage.go       what is known of the set from restores before
+//	summary.go      the plan, for programs
 //	report.go       what it did, for people
 //	runbook.go      run-books
 //	setbook.go      that of a set, with all ways

@@ -70,28 +70,68 @@ func (c *wijAct) show(b *book) {
 }
 
 func (c *wijAct) run(_ context.Context, r *restoration) error {
-	dir := c.p.wijDir()
-	found := false
-	for _, name := range wijNames {
-		from, to := filepath.Join(dir, name), filepath.Join(dir, c.p.asideName(name))
-		if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		found = true
+	found, err := c.p.wijs()
+	if err != nil {
+		return err
+	}
+	for _, from := range found {
+		to := filepath.Join(filepath.Dir(from), c.p.asideName(filepath.Base(from)))
 		if _, err := os.Lstat(to); err == nil { // of a restore before this one: keep both
 			to += "-" + time.Now().UTC().Format("150405")
+		}
+		r.state.Aside = append(r.state.Aside, [2]string{from, to})
+		if err := r.save(); err != nil {
+			return err
 		}
 		if err := os.Rename(from, to); err != nil {
 			return err
 		}
 		r.note("%s was moved to %s; remove it when the restored databases have proved good", from, to)
 	}
-	if !found {
-		r.note("there is no write image journal in %s", dir)
+	if len(found) == 0 {
+		r.note("there is no write image journal in %s", c.p.wijDir())
 	}
 	return nil
+}
+
+// wijs returns the write image journals that there are where the last run of the
+// instance had its own.
+func (p *Plan) wijs() (found []string, err error) {
+	for _, name := range wijNames {
+		path := filepath.Join(p.wijDir(), name)
+		if _, err := os.Lstat(path); err == nil {
+			found = append(found, path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// checkStarted looks whether the instance was started between two runs, after its
+// WIJ was moved aside: it has one again then, whose blocks would be written into the
+// restored databases, and may have changed these. The restore begins again with the
+// step that moves it aside, and so puts the copies back too.
+func (r *restoration) checkStarted() error {
+	if !r.done(stepWIJ) || r.done(stepRelease) {
+		return nil
+	}
+	found, err := r.plan.wijs()
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	r.startedMeanwhile()
+	text := fmt.Sprintf("%s is there again: %s was started since the step %s, and what it did to its databases is discarded: beginning again with the step %s",
+		found[0], r.plan.Target, stepWIJ, stepWIJ)
+	keep(&r.report.Notes, r.opts.Log, text)
+	keep(&r.state.Notes, nil, text)
+	return nil
+}
+
+// startedMeanwhile makes the restore, repeated, begin again with the step that moves
+// the WIJ aside.
+func (r *restoration) startedMeanwhile() {
+	r.state.Next, r.state.Done, r.state.Half = stepWIJ, nil, true
 }
 
 // A noLockAct makes sure that the second instance has let go of the databases.
@@ -131,6 +171,12 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 	if err != nil {
 		return err
 	}
+	byHand := r.released && strings.HasPrefix(status, "running") // after all was restored
+	if !r.state.Started && !byHand {
+		if err := c.notStarted(r, status); err != nil {
+			return err
+		}
+	}
 	switch {
 	case strings.HasPrefix(status, "running"):
 		return nil // by a run before this one, or by hand
@@ -147,6 +193,7 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 	if r.state.Emergency[0] == "" {
 		r.state.Emergency = [2]string{"datfs" + strings.ToLower(rand.Text()[:8]), rand.Text()[:16]}
 	}
+	r.state.Started = true
 	if err := r.save(); err != nil {
 		return err
 	}
@@ -170,6 +217,26 @@ func (c *startAct) run(ctx context.Context, r *restoration) error {
 		r.state.ByHand, by.File = user, r.stateFile()
 	}
 	return by
+}
+
+// notStarted refuses to start an instance, or to go on with one, that somebody else
+// has started since its WIJ was moved aside: it may have changed its databases.
+func (c *startAct) notStarted(r *restoration, status string) error {
+	found, err := c.p.wijs()
+	if err != nil {
+		return err
+	}
+	switch {
+	case strings.HasPrefix(status, "running"):
+		err = fmt.Errorf("%s was started while it was being restored, and not by this restore: shut it down", c.p.Target)
+	case len(found) > 0:
+		err = fmt.Errorf("%s is there again: %s was started while it was being restored, and not by this restore", found[0], c.p.Target)
+	default:
+		return nil
+	}
+	r.intruded = true
+	r.startedMeanwhile()
+	return err
 }
 
 // A ByHandError means that an instance which was started without WIJ and journal

@@ -273,7 +273,10 @@ func updatedList(text, kind string) map[string]bool {
 
 // A DamageError means that the integrity check did not find all databases sound:
 // it found errors, or did not come to its end.
-type DamageError struct{ Findings []IntegrityFinding }
+type DamageError struct {
+	Findings []IntegrityFinding
+	Instead  string // what to restore instead, as a hint; "" if nobody has said
+}
 
 // An IntegrityFinding is what the integrity check says of one database.
 type IntegrityFinding struct {

@@ -126,7 +126,7 @@ func judgeUndefined(a *session.Answer, dbs []Database) error {
 }
 
 // isFree makes sure that a drill, which removes what it restored and asks nobody,
-// finds no files in its places but those that one like it left.
+// finds no files in its places but those that one like it has begun to write.
 func (r *restoration) isFree() error {
 	if !r.opts.Drill || r.begun {
 		return nil

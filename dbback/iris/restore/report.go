@@ -23,6 +23,8 @@ func (r *Report) Markdown() string {
 		}
 	case r.Clean:
 		line("The integrity check found nothing. This proves that the set can be restored, and that its databases were sound when they were backed up.\n")
+	case r.Failed != "":
+		line("**It did not come to its end:** %s\n", session.Printable(r.Failed))
 	default:
 		line("It did not come to its end.\n")
 	}

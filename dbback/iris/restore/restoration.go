@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"datfs/catalog"
@@ -21,9 +20,14 @@ type RunOptions struct {
 	Options
 
 	Progress  *catalog.Progress
-	Anew      bool // do not go on with a restore that failed, begin again
+	Anew      bool // do not go on with a restore that failed, begin again; also over another one's databases
+	Damaged   bool // of a set too in which damage was found
 	OtherHost bool // this machine has taken the place of the set's
 	LookOnly  bool // do the step "look", and nothing else
+
+	// Command is what somebody types to do this again, with the name of the set in
+	// full; "": that of the plan.
+	Command string
 
 	// Step is told of each step as it begins. nil is fine.
 	Step func(step, what string)
@@ -57,6 +61,7 @@ type Report struct {
 	Reached     time.Time          `json:"reached,omitzero"`   // the moment to which the journals brought the databases
 	Clean       bool               `json:"clean"`              // the integrity check ran to its end and found nothing
 	Damage      []IntegrityFinding `json:"damage,omitempty"`   // what it found
+	Failed      string             `json:"failed,omitempty"`   // why it did not come to its end
 	Warnings    []string           `json:"warnings,omitempty"` // what is not as it should be
 	Notes       []string           `json:"notes,omitempty"`    // what else is worth knowing
 
@@ -72,12 +77,13 @@ type DoneStep struct {
 
 // A StepError is the failure of a step of a restore.
 type StepError struct {
-	Set   string
-	Step  string
-	State string // in which state the databases are, a sentence
-	Again string // the step that the same restore, repeated, begins with; "": it begins anew
-	Work  string // where it keeps what it knows
-	Err   error
+	Set     string
+	Step    string
+	State   string // in which state the databases are, a sentence
+	Again   string // the step that the same restore, repeated, begins with; "": it begins anew
+	Work    string // where it keeps what it knows
+	Command string // that repeats it; "" if nothing was begun
+	Err     error
 }
 
 func (e *StepError) Error() string {
@@ -97,9 +103,15 @@ type restoration struct {
 	opts     RunOptions
 	report   *Report
 	state    state
-	begun    bool   // a run before this one, of the same restore, came beyond the look
+	begun    bool   // a run before this one, of the same restore, has begun to write the databases' files
 	resumed  string // the step that it went on with; "" if it began anew
+	released bool   // the step "release" was taken in a run before this one
 	looked   bool   // the step "look" was taken
+	intruded bool   // somebody else has started the instance in this run
+	synced   bool   // the names of its directories are durable
+
+	there   []string   // files of its databases that there were at the look
+	holding []*os.File // directories of databases that it holds
 
 	transcript strings.Builder
 }
@@ -125,14 +137,16 @@ func Run(ctx context.Context, in *session.Instance, repo *catalog.Repository, se
 	if err := in.Lock(r.mgr, true); err != nil {
 		return r.report, fmt.Errorf("restore %s: lock of the instance: %w", set, err)
 	}
-	defer func() { _ = in.Unlock() }()
+	defer func() { r.letGo(); _ = in.Unlock() }()
+	if err := r.ready(); err != nil {
+		return r.report, fmt.Errorf("restore %s: %w", set, err)
+	}
 	err = r.steps(ctx)
 	r.report.Ended, r.report.Transcript = time.Now(), r.transcript.String()
 	return r.report, err
 }
 
-// begin finds out who the instance is, makes the plan, and reads what a run before
-// this one left.
+// begin finds out who the instance is, and makes the plan.
 func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	s, err := r.repo.OpenSet(set)
 	if err != nil {
@@ -177,7 +191,19 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	if text := p.gapText(English); text != "" {
 		r.warn("%s", text)
 	}
-	return r.load()
+	return nil
+}
+
+// ready reads what runs before this one left, when no other one is at work any more.
+func (r *restoration) ready() error {
+	if err := r.load(); err != nil {
+		return err
+	}
+	r.released = r.done(stepRelease)
+	if err := r.checkOthers(); err != nil {
+		return err
+	}
+	return r.checkDamage()
 }
 
 // findJournals adds the journal files that the instance itself still has to those
@@ -255,7 +281,7 @@ func (r *restoration) steps(ctx context.Context) error {
 	if r.opts.LookOnly {
 		return nil
 	}
-	return r.finish()
+	return errors.Join(r.finish(), r.removeCovered())
 }
 
 // take records a step and takes it. The step "look" changes nothing, and leaves
@@ -271,9 +297,11 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 		}
 		r.state.Step, r.state.Next = step.name, step.again
 		r.state.Applied = r.state.Applied || step.name == stepApply
+		r.state.Half = (r.state.Half || step.name == stepCopy) && !r.done(stepRelease)
 		if err := r.save(); err != nil {
 			return err
 		}
+		r.link()
 	}
 	for _, a := range step.acts {
 		if err := a.run(ctx, r); err != nil {
@@ -281,6 +309,9 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 		}
 	}
 	r.state.Done = append(r.state.Done, step.name)
+	if step.name == stepLook {
+		r.there = existing((&unusedAct{r.plan}).paths())
+	}
 	return nil
 }
 
@@ -289,7 +320,8 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 	if damage, ok := errors.AsType[*DamageError](err); ok {
 		r.report.Damage = damage.Findings
 	}
-	e := &StepError{Set: r.plan.Set.SetName().String(), Step: step.name, State: english("state." + step.name), Again: step.again, Work: r.plan.Work, Err: err}
+	r.report.Failed = err.Error()
+	e := &StepError{Set: r.plan.Set.SetName().String(), Step: step.name, State: english("state." + step.name), Again: step.again, Work: r.plan.Work, Command: r.command(), Err: err}
 	if step.name == stepLook {
 		e.Work = ""
 		if r.state.Step != "" {
@@ -301,6 +333,9 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 		e.Work = ""
 		return e
 	}
+	if r.intruded {
+		e.State, e.Again = english("started"), r.state.Next
+	}
 	if !r.opts.Drill {
 		return errors.Join(e, r.save(), r.keepTranscript())
 	}
@@ -309,45 +344,6 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 	}
 	e.State, e.Again, e.Work = english("drilled"), "", ""
 	return e
-}
-
-// transcriptName is the file in the work directory with what was said.
-const transcriptName = "transcript.txt"
-
-// keepTranscript keeps what was said, in this run and those before it, in the work
-// directory.
-func (r *restoration) keepTranscript() error {
-	f, err := os.OpenFile(filepath.Join(r.plan.Work, transcriptName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(r.transcript.String())
-	return errors.Join(err, f.Close())
-}
-
-// abandonTime is how long a drill that failed may take to clean up after itself.
-const abandonTime = 5 * time.Minute
-
-// abandon removes what a drill that failed has restored. There is nothing to go on
-// with: the next one begins anew.
-func (r *restoration) abandon(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTime)
-	defer cancel()
-	var failed []error
-	for _, a := range r.plan.steps[len(r.plan.steps)-1].acts {
-		if err := a.run(ctx, r); err != nil {
-			failed = append(failed, fmt.Errorf("cleaning up after the drill: %w", err))
-		}
-	}
-	if len(failed) == 0 {
-		failed = append(failed, r.finish())
-	}
-	return errors.Join(failed...)
-}
-
-// finish removes the work directory: what is worth keeping is in the report.
-func (r *restoration) finish() error {
-	return os.RemoveAll(r.plan.Work)
 }
 
 // done returns whether a step was taken in this run or in one before it.

@@ -24,6 +24,7 @@ type restoring struct {
 	info   *catalog.SetInfo
 	opts   RunOptions
 	login  func(*session.Options)
+	onStep func(step string) // as it begins
 	plan   *Plan
 	next   string // of Confirm
 	steps  []string
@@ -42,6 +43,9 @@ func (r *restoring) run() (*Report, error) {
 			r.t.Errorf("the step %s is not explained", step)
 		}
 		r.steps = append(r.steps, step)
+		if r.onStep != nil {
+			r.onStep(step)
+		}
 	}
 	opts.Log = func(format string, _ ...any) { r.logged = append(r.logged, format) }
 	return Run(r.t.Context(), r.instance(), r.repo, r.info.SetName(), opts)
@@ -295,8 +299,8 @@ func TestRun_BeginsAgain(t *testing.T) {
 		told   string
 	}{
 		{"anew", func(r *restoring) { r.opts.Anew = true }, all},
-		{"without journals", func(r *restoring) { r.opts.NoJournals = true }, noJournals},
-		{"until another time", func(r *restoring) { r.opts.Until = time.Now().Add(time.Hour) }, strings.Replace(all, " JLAST", "", 1)},
+		{"without journals", func(r *restoring) { r.opts.NoJournals, r.opts.Anew = true, true }, noJournals},
+		{"until another time", func(r *restoring) { r.opts.Until, r.opts.Anew = time.Now().Add(time.Hour), true }, strings.Replace(all, " JLAST", "", 1)},
 		{"a torn state", func(r *restoring) { r.spoil(func(b []byte) []byte { return b[:len(b)/2] }) }, all},
 		{"an empty state", func(r *restoring) { r.spoil(func([]byte) []byte { return nil }) }, all},
 		{"a state of another form", func(r *restoring) { r.spoil(func([]byte) []byte { return []byte(`[1]`) }) }, all},
@@ -339,7 +343,7 @@ func TestRun_AnewDismounts(t *testing.T) {
 		change func(r *restoring)
 	}{
 		{"anew", func(r *restoring) { r.opts.Anew = true }},
-		{"without journals", func(r *restoring) { r.opts.NoJournals = true }},
+		{"without journals", func(r *restoring) { r.opts.NoJournals, r.opts.Anew = true, true }},
 		{"a torn state", func(r *restoring) { r.spoil(func(b []byte) []byte { return b[:len(b)/2] }) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -612,23 +616,34 @@ func TestDrill(t *testing.T) {
 	if err := os.WriteFile(path+".datfs-partial", []byte(path+" is being restored from "), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&dropAct{r.plan}).run(t.Context(), &restoration{plan: r.plan, report: &Report{}}); err != nil || left() != nil {
+	killed := &restoration{plan: r.plan, report: &Report{}}
+	if err := killed.hold(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	killed.state.Copied = true
+	err = (&dropAct{r.plan}).run(t.Context(), killed)
+	killed.letGo()
+	if err != nil || left() != nil {
 		t.Errorf("after a copy that was cut off: %v, left are %q", err, left())
 	}
 
 	// What cannot be cleaned up is overwritten by the next one.
-	r.w.Say["DM"] = "@@DM|0|0"
+	r.onStep = func(step string) {
+		if step == stepApply {
+			r.w.Say["DM"], r.w.Say["REST"] = "@@DM|0|0", "@@REST|-1"
+			r.w.Tell()
+		}
+	}
 	if _, err = r.run(); err == nil || !strings.Contains(err.Error(), "cleaning up after the drill: Dismount of ") {
 		t.Errorf("error %v", err)
 	}
-	r.w.Write("x", "")
+	r.onStep, r.w.Say = nil, map[string]string{}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte("left"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.w.Say = map[string]string{}
 	if _, err = r.run(); err != nil || left() != nil {
 		t.Errorf("after one that was cut off: %v, left are %q", err, left())
 	}

@@ -67,6 +67,7 @@ func (b *book) head() {
 		fact("offset", fmt.Sprintf("%d, %s", j.Offset, j.Marker))
 	}
 	b.line("")
+	b.line("%s\n", validatedText(info, b.lang))
 	b.say("dirty")
 	b.warnings(info)
 }

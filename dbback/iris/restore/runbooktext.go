@@ -52,6 +52,13 @@ var texts = map[string][2]string{
 	"unjournaled":  {"Not journaled: %s. They come to the moment of the backup only.", "ジャーナル対象外: %s。バックアップ時点までしか復元されません。"},
 	"problems":     {"What is to be known of this set:", "このセットについての注意事項:"},
 
+	"known.damaged": {"DAMAGE IS KNOWN of this set: in %s, found at %s by %s, and not found to be gone since.", "このセットには**既知の破損があります**: %s(%s に %s で検出。その後、解消は確認されていません)。"},
+	"known.clean":   {"The set was restored and found sound at %s by %s.", "このセットは %s にリストアされ、%s で健全性が確認されています。"},
+	"known.part":    {"Of the set only %s was restored and found sound, at %s by %s.", "このセットのうち %s だけが、%s にリストアされ、%s で健全性が確認されています。"},
+	"known.never":   {"The set was never restored and checked: that it can be is not known.", "このセットはまだリストアして確認されたことがありません。リストアできるかどうかは不明です。"},
+
+	"state.unknown": {"In which state it leaves the databases is not known: do not use them before they are restored and checked", "データベースの状態は不明です。リストアして確認するまで使用しないでください"},
+
 	"ways":           {"Ways back. Choose one:", "復元方法。いずれかを選んでください。"},
 	"noway":          {"%s: not with this set: %s", "%s: このセットではできません: %s"},
 	"unlistable":     {"Left out of this run-book, as they cannot be restored: %s. Their directories have a comma, a quote or a control character, which ^DBREST's list of directories cannot have; the copies are below `databases/`.", "次のデータベースはリストアできないため、この手順書には含まれていません: %s。ディレクトリ名に、^DBREST のディレクトリ・リストでは使えないコンマ、引用符、または制御文字が含まれています。コピーは `databases/` の下にあります。"},
@@ -158,6 +165,8 @@ var texts = map[string][2]string{
 		"Usually it does not come fully up by itself, because the information for the journal recovery was in the WIJ. Follow `messages.log` then: enter with `%[1]s terminal %[2]s -B`, `do ^STURECOV`, and choose **8** (reset system so journal is not restored at startup), then **9** for how to shut down; then start it again in the same way. This is only right here, where the journals were applied already.",
 		"通常、ジャーナル・リカバリの情報が WIJ にあったため、自動的には完全に起動しません。その場合は `messages.log` に従い、`%[1]s terminal %[2]s -B` で入り、`do ^STURECOV` を実行して **8**(起動時にジャーナルをリストアしないよう設定)、続いて **9**(シャットダウン方法の表示)を選び、同じ方法で再度起動します。これが正しいのは、ジャーナルを適用済みのこの場合だけです。",
 	},
+
+	"started": {"The instance was started by somebody else, and may have changed its databases: they have to be restored again", "インスタンスが別途起動され、データベースが変更された可能性があります。もう一度リストアする必要があります"},
 
 	"step.validate":   {"Look at the databases in the instance", "インスタンスでのデータベースの確認"},
 	"why.validate":    {"All are mounted for writing. The session asks for the user and the password of this start.", "すべてのデータベースが書き込み可能な状態でマウントされていることを確認します。セッションでは、この起動で指定したユーザ名とパスワードの入力を求められます。"},

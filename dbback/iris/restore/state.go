@@ -18,14 +18,16 @@ import (
 // A state is what a restore keeps in its work directory, so that it can be
 // gone on with.
 type state struct {
-	Key       string    `json:"key"`       // what is restored to where: another restore is not gone on with
-	Step      string    `json:"step"`      // the one that was begun last
-	Next      string    `json:"next"`      // the one to begin with
-	Done      []string  `json:"done"`      // in this run and those before it
-	Applied   bool      `json:"applied"`   // the incremental was begun to be applied since the copy
-	Emergency [2]string `json:"emergency"` // user and password of the start without recovery
-	ByHand    [2]string `json:"by_hand"`   // the same, of a start that a person has to finish: for that person
-	Time      time.Time `json:"time"`
+	session.Unfinished // what other runs read of it; another Key is not gone on with
+
+	Next      string      `json:"next"`      // the step to begin with
+	Done      []string    `json:"done"`      // in this run and those before it
+	Copied    bool        `json:"copied"`    // it has begun to write the databases' files
+	Applied   bool        `json:"applied"`   // the incremental was begun to be applied since the copy
+	Aside     [][2]string `json:"aside"`     // write image journals: where each was, and where it was moved to
+	Started   bool        `json:"started"`   // it has begun to start the instance
+	Emergency [2]string   `json:"emergency"` // user and password of the start without recovery
+	ByHand    [2]string   `json:"by_hand"`   // the same, of a start that a person has to finish: for that person
 
 	Report *Report `json:"report,omitempty"` // as far as it came
 	// Of the steps but "look", which each run takes and judges anew.
@@ -33,7 +35,7 @@ type state struct {
 	Notes    []string `json:"notes,omitempty"`
 }
 
-func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, "state.json") }
+func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, session.StateName) }
 
 // key tells this restore from others that have the same work directory.
 func (r *restoration) key() string {
@@ -44,7 +46,7 @@ func (r *restoration) key() string {
 // load reads the state of a run before this one.
 func (r *restoration) load() error {
 	key := r.key()
-	r.state = state{Key: key}
+	r.state = state{Unfinished: session.Unfinished{Key: key}}
 	b, err := os.ReadFile(r.stateFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -53,17 +55,21 @@ func (r *restoration) load() error {
 		return err
 	}
 	s, ok := readState(b)
-	r.begun = ok && s.Key == key && s.Step != ""
+	r.begun = ok && s.Key == key && s.Copied
 	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
 		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
+		r.state.Half, r.state.Copied, r.state.Aside = s.Half, r.begun, s.Aside
 		return nil
 	}
 	r.state, r.resumed = s, s.Next
 	if err := r.takeUp(); err != nil {
 		return err
 	}
+	if err := r.checkStarted(); err != nil {
+		return err
+	}
 	if s.Next != "" {
-		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), s.Next)
+		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), r.state.Next)
 	}
 	return nil
 }
@@ -97,6 +103,10 @@ func (r *restoration) takeUp() error {
 // save keeps the state, durably.
 func (r *restoration) save() error {
 	r.state.Time, r.state.Report = time.Now(), r.report
+	r.state.Set, r.state.Dirs, r.state.Command = r.plan.Set.SetName().String(), r.plan.dirs(), r.command()
+	if r.state.Begun.IsZero() {
+		r.state.Begun = r.state.Time
+	}
 	b, err := json.MarshalIndent(r.state, "", "  ")
 	if err != nil {
 		return err
@@ -106,19 +116,25 @@ func (r *restoration) save() error {
 	if err != nil {
 		return err
 	}
+	if r.plan.opts.owner != nil { // whose backups are to see it; only root may
+		_ = f.Chown(r.plan.opts.owner.UID, r.plan.opts.owner.GID)
+	}
 	_, err = f.Write(append(b, '\n'))
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(name+".tmp", name)
+	if err := os.Rename(name+".tmp", name); err != nil {
+		return err
+	}
+	return r.syncDirs()
 }
 
 // removeMade removes the directories that a drill made for the databases, those
-// that are empty again.
+// that are empty again. Of one that it does not hold another drill may be at work.
 func (r *restoration) removeMade() {
 	top := r.plan.opts.To
-	for _, db := range r.plan.Databases {
-		for dir := filepath.Clean(db.To); top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
+	for _, f := range r.holding {
+		for dir := f.Name(); top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
 			if os.Remove(dir) != nil {
 				break
 			}

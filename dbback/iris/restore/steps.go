@@ -66,6 +66,9 @@ func (p *Plan) makeSteps() []planStep {
 			apply,
 		}
 	default:
+		if p.Way == WayElsewhere {
+			copies = append([]act{&placeAct{p}}, copies...)
+		}
 		steps = []planStep{look, prepare, {stepDismount, []act{p.dismount()}, stepDismount}, {stepCopy, copies, stepDismount}}
 		if p.opts.Define {
 			steps = append(steps, planStep{stepDefine, []act{p.terminal("Config.Databases", defineStatements(p.Databases),

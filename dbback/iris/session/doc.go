@@ -50,5 +50,6 @@
 //	output.go        bounded texts
 //	text.go          texts made fit for scripts, people and transcripts
 //	workdir.go       work directory and locks
+//	unfinished.go    what restores that have not ended say of themselves
 //	installation.go  manager directory, journal places, iris qlist, $zversion, settings
 package session

@@ -1,0 +1,62 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// transcriptName is the file in the work directory with what was said.
+const transcriptName = "transcript.txt"
+
+// keepTranscript keeps what was said, in this run and those before it, in the work
+// directory.
+func (r *restoration) keepTranscript() error {
+	f, err := os.OpenFile(filepath.Join(r.plan.Work, transcriptName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(r.transcript.String())
+	return errors.Join(err, f.Close())
+}
+
+// abandonTime is how long a drill that failed may take to clean up after itself.
+const abandonTime = 5 * time.Minute
+
+// abandon removes what a drill that failed has restored. There is nothing to go on
+// with: the next one begins anew.
+func (r *restoration) abandon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTime)
+	defer cancel()
+	if !r.state.Copied {
+		r.removeMade()
+		return r.finish()
+	}
+	var failed []error
+	for _, db := range r.plan.Databases { // of a run before this one, if it has not come that far
+		failed = append(failed, r.hold(filepath.Clean(db.To)))
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("cleaning up after a drill before this one: %w", err)
+	}
+	failed = nil
+	for _, a := range r.plan.steps[len(r.plan.steps)-1].acts {
+		if err := a.run(ctx, r); err != nil {
+			failed = append(failed, fmt.Errorf("cleaning up after the drill: %w", err))
+		}
+	}
+	if len(failed) == 0 {
+		failed = append(failed, r.finish())
+	}
+	return errors.Join(failed...)
+}
+
+// finish removes the work directory: what is worth keeping is in the report.
+func (r *restoration) finish() error {
+	r.unlink()
+	return os.RemoveAll(r.plan.Work)
+}

@@ -1,0 +1,140 @@
+package restore
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"datfs/catalog"
+)
+
+// What came to be in the places of a drill after it looked is somebody else's: it is
+// neither overwritten nor removed.
+func TestDrill_TakenMeanwhile(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "drill")
+	r := newRestoring(t, Options{Databases: []string{"USER"}, To: to, Drill: true})
+	r.opts.Anew = true
+	path := filepath.Join(to, r.w.At("mgr/user/IRIS.DAT"))
+	put := func() {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("somebody's"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	still := func(what string) {
+		t.Helper()
+		if b, err := os.ReadFile(path); string(b) != "somebody's" {
+			t.Errorf("%s: %q, %v", what, b, err)
+		}
+		if _, err := os.Stat(r.plan.Work); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %s is left: %v", what, r.plan.Work, err)
+		}
+	}
+	at := func(step string, do func()) func(string) {
+		return func(s string) {
+			if s == step {
+				do()
+			}
+		}
+	}
+
+	r.onStep = at(stepDismount, put)
+	if _, err := r.run(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), path+" exists") {
+		t.Errorf("error %v", err)
+	}
+	still("a file that came to be there")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+
+	// Another one is at work there, and has not written yet, or has.
+	for _, before := range []string{stepDismount, stepCopy} {
+		other := &restoration{plan: r.plan}
+		r.onStep = at(before, func() {
+			if err := other.hold(filepath.Dir(path)); err != nil {
+				t.Fatal(err)
+			}
+			put()
+		})
+		_, err := r.run()
+		if !errors.Is(err, catalog.ErrLocked) || !strings.Contains(err.Error(), "another restore or drill is at work in "+filepath.Dir(path)) {
+			t.Errorf("error %v", err)
+		}
+		still("another drill")
+		other.letGo()
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// One that fails before it writes removes nothing.
+	r.onStep = at(stepDismount, func() { put(); r.w.Say["DM"] = "@@DM|0|0"; r.w.Tell() })
+	if _, err := r.run(); err == nil || strings.Contains(err.Error(), "cleaning up") {
+		t.Errorf("error %v", err)
+	}
+	still("a drill that did not write")
+}
+
+// The same for what is restored elsewhere to stay.
+func TestRun_TakenMeanwhile(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "to")
+	r := newRestoring(t, Options{Databases: []string{"USER"}, To: to})
+	path := filepath.Join(to, r.w.At("mgr/user/IRIS.DAT"))
+	r.onStep = func(step string) {
+		if step == stepDismount {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("somebody's"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := r.run(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), path+" has come to be there since this restore looked") {
+		t.Errorf("error %v", err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "somebody's" {
+		t.Errorf("%q", b)
+	}
+	r.onStep = nil
+	if _, err := r.run(); err != nil { // it is told now that the file is overwritten
+		t.Error(err)
+	}
+	r.checkRestored(path)
+}
+
+// Several that make, lock and remove one directory: whoever has it locked has the one
+// that is there.
+func TestHold_Removed(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}, To: t.TempDir()})
+	r.opts.LookOnly = true
+	if _, err := r.run(); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "a")
+	var held atomic.Int32
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 2000 {
+				one := &restoration{plan: r.plan}
+				if err := one.hold(dir); errors.Is(err, catalog.ErrLocked) {
+					continue
+				} else if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := held.Add(1); n != 1 {
+					t.Errorf("%d have it", n)
+				}
+				held.Add(-1) // with the directory the lock is gone
+				if err := os.Remove(dir); err != nil {
+					t.Errorf("what is locked is not there: %v", err)
+				}
+				one.letGo()
+			}
+		})
+	}
+	wg.Wait()
+}
