@@ -102,7 +102,7 @@ func (r *restoring) nextSet() *catalog.SetInfo {
 func TestRun_Unfinished(t *testing.T) {
 	r := newRestoring(t, Options{Databases: []string{"USER"}})
 	first := r.info
-	r.w.Write("mgr/user/IRIS.DAT", strings.Repeat("user    ", 4096))
+	r.w.Write("mgr/user/IRIS.DAT", r.w.Database("mgr/user"))
 	newer := r.nextSet()
 	r.w.Write("mgr/user/IRIS.DAT", strings.Repeat("broken  ", 4096))
 	r.opts.Command = "datfs --repo R restore iris IRIS/first"
@@ -197,7 +197,7 @@ func TestGiveUp(t *testing.T) {
 	if _, err := os.Stat(r.plan.Work); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s is left: %v", r.plan.Work, err)
 	}
-	if b, _ := os.ReadFile(r.w.At("mgr/user/IRIS.DAT")); string(b) != strings.Repeat("user    ", 4096) {
+	if b, _ := os.ReadFile(r.w.At("mgr/user/IRIS.DAT")); string(b) != r.w.Database("mgr/user") {
 		t.Error("the database was changed")
 	}
 }
