@@ -31,8 +31,9 @@ func irisProduct() product {
 		journalsWith: "^JRNRESTO or the class Journal.Restore",
 		checkWith:    "^Integrity",
 		restore:      "restore iris %s --to DIR --instance NAME",
-		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
-			return []runbook{{restore.English, restore.SetBook(set, restore.English, dir)}, {restore.Japanese, restore.SetBook(set, restore.Japanese, dir)}}
+		runbooks: func(set *catalog.SetInfo, at bookPlace) []runbook {
+			place := restore.BookPlace{SetDir: at.dir, Datfs: at.datfs}
+			return []runbook{{restore.English, restore.SetBook(set, restore.English, place)}, {restore.Japanese, restore.SetBook(set, restore.Japanese, place)}}
 		},
 	}
 }

@@ -77,5 +77,6 @@
 //	state.go        what it keeps, to be gone on with
 //	report.go       what it did, for people
 //	runbook.go      run-books
+//	runbookshell.go what they have people type
 //	runbooktext.go  their sentences, in English and Japanese
 package restore
