@@ -24,8 +24,11 @@ func gtmProduct() product {
 		backupText: "datfs [--repo DIR] backup gtm [--gbldir FILE] [--region NAME,...] [options]",
 		backupHelp: gtmBackupHelp,
 		engine:     gtmEngine,
-		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
-			return []runbook{{"en", gtm.RunbookAt(set, dir)}}
+		runbooks: func(set *catalog.SetInfo, at bookPlace) []runbook {
+			if at.dir == "" {
+				return []runbook{{"en", gtm.Runbook(set)}}
+			}
+			return []runbook{{"en", gtm.RunbookAt(set, at.dir)}}
 		},
 		applyWith: "mupip restore", journalsWith: "mupip journal -recover -forward", checkWith: "mupip integ",
 		restore:      "restore gtm %s --to DIR",

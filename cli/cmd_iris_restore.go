@@ -70,7 +70,8 @@ that is known (see "datfs sets") is only restored with --damaged.
 The journals are applied from the oldest file that the set requires: into the
 running instance up to its current one, otherwise as far as the set and the journal
 archive go. --until stops earlier, at the last file that was not written to after
-that time: the engine applies whole files only.
+that time: the engine applies whole files only. The time is a local one, or has a
+zone: 2026-11-22T10:00:00+09:00.
 
 Nobody may use the databases until it is done. "datfs runbook SET" prints the same
 steps for doing them by hand.
@@ -150,6 +151,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
+	what.Book = irisPlace(repo, name)
 	laterJournals(c, repo, name.Instance, &what)
 	with := c.String("instance")
 	switch {

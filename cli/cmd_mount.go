@@ -94,7 +94,9 @@ func serveMount(c *cli.Context, repo *catalog.Repository, ready *readyPipe) (err
 		AllowOther: c.Bool("allow-other"),
 		DirectIO:   c.Bool("direct-io"),
 		Debug:      c.Bool("debug"),
-		Documents:  setDocuments,
+		Documents: func(set *catalog.SetInfo, dir string) []fs.Document {
+			return setDocuments(set, bookPlace{dir, datfsOf(repo)})
+		},
 	})
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -24,7 +23,8 @@ by hand. A mount has it as RESTORE.md in the set's directory. It changes nothing
 
 Of a set of InterSystems databases it prints all three ways back, or the one that
 the flags of "datfs restore iris" choose; with the same flags it has the very
-statements that the command sends. No instance is needed, or asked.
+statements that the command sends. No instance is needed, or asked. If the repository
+is mounted it names that mount.
 
 Sets of "backup files" have none: "datfs restore SET --to DIR" is all there is to
 do.
@@ -64,7 +64,7 @@ func runRunbook(c *cli.Context, repo *catalog.Repository) (err error) {
 	if chosen(c) {
 		return planBook(c, repo, info)
 	}
-	books := runbooksOf(info, path.Join("/mnt/datfs/sets", name.String()))
+	books := runbooksOf(info, placeOf(repo, name))
 	if len(books) == 0 {
 		return noRunbook(c, info)
 	}
@@ -96,6 +96,7 @@ func planBook(c *cli.Context, repo *catalog.Repository, info *catalog.SetInfo) e
 	if opts.Everything {
 		opts.Instance = c.String("second-instance")
 	}
+	opts.Book = irisPlace(repo, info.SetName())
 	laterJournals(c, repo, info.Instance, &opts)
 	plan, err := restore.NewPlan(info, opts)
 	if err != nil {
@@ -103,6 +104,12 @@ func planBook(c *cli.Context, repo *catalog.Repository, info *catalog.SetInfo) e
 	}
 	_, err = io.WriteString(c.App.Writer, plan.RunBook(c.String("lang")))
 	return err
+}
+
+// irisPlace is placeOf for a plan of a restore.
+func irisPlace(repo *catalog.Repository, set catalog.SetName) restore.BookPlace {
+	at := placeOf(repo, set)
+	return restore.BookPlace{SetDir: at.dir, Datfs: at.datfs}
 }
 
 // noRunbook says why a set has no run-book, and how it is restored all the same.

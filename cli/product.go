@@ -30,9 +30,9 @@ type product struct {
 	// the databases with: names of the product's own tools.
 	applyWith, journalsWith, checkWith string
 
-	// runbooks returns how a set of the product is restored, "en" first; dir is its
-	// directory in a mount. Texts that are "" count as none. Nil if there never are.
-	runbooks func(set *catalog.SetInfo, dir string) []runbook
+	// runbooks returns how a set of the product is restored, "en" first. Texts that
+	// are "" count as none. Nil if there never are.
+	runbooks func(set *catalog.SetInfo, at bookPlace) []runbook
 
 	// noRunbook returns why a set has none. Nil if that is not known.
 	noRunbook func(set *catalog.SetInfo) error

@@ -33,8 +33,9 @@ func irisProduct() product {
 		restore:      "restore iris %s --to DIR --instance NAME",
 		restoreInUse: "restore iris %s --database NAME --instance INSTANCE dismounts a database, restores it, and mounts it",
 		noRunbook:    restore.NoBook,
-		runbooks: func(set *catalog.SetInfo, dir string) []runbook {
-			return []runbook{{restore.English, restore.SetBook(set, restore.English, dir)}, {restore.Japanese, restore.SetBook(set, restore.Japanese, dir)}}
+		runbooks: func(set *catalog.SetInfo, at bookPlace) []runbook {
+			place := restore.BookPlace{SetDir: at.dir, Datfs: at.datfs}
+			return []runbook{{restore.English, restore.SetBook(set, restore.English, place)}, {restore.Japanese, restore.SetBook(set, restore.Japanese, place)}}
 		},
 	}
 }

@@ -93,14 +93,14 @@ func TestCheckValidated(t *testing.T) {
 
 func TestSetDocuments(t *testing.T) {
 	gtm := &catalog.SetInfo{Engine: "gtm", Instance: "shop", Name: "1", State: catalog.StateComplete, Method: &catalog.Method{}}
-	docs := setDocuments(gtm, "/mnt/b/sets/shop/1")
+	docs := setDocuments(gtm, bookPlace{dir: "/mnt/b/sets/shop/1"})
 	if len(docs) != 1 || docs[0].Name != "RESTORE.md" || !strings.Contains(string(docs[0].Text), "SET=${SET:-/mnt/b/sets/shop/1} ") {
 		t.Errorf("of GT.M: %+v", docs)
 	}
 	interrupted := *gtm
 	interrupted.State = catalog.StateInterrupted
 	for _, info := range []*catalog.SetInfo{&interrupted, {Engine: "files", State: catalog.StateComplete}, {Engine: "strange"}} {
-		if docs := setDocuments(info, "/d"); docs != nil {
+		if docs := setDocuments(info, bookPlace{dir: "/d"}); docs != nil {
 			t.Errorf("of a set of %s that is %s: %+v", info.Engine, info.State, docs)
 		}
 	}

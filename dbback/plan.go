@@ -152,8 +152,17 @@ func (r *restorer) place(j *job, repoDir string) error {
 	if err != nil {
 		return err
 	}
+	if st.Mode()&fs.ModeSymlink != 0 {
+		return linked(j.target)
+	}
 	j.size = st.Size()
 	return regular(j.target, st.Mode())
+}
+
+// linked refuses a symbolic link as a target, and says what to do: what is written
+// through one may come into a file, or a file system, that nobody thought of.
+func linked(target string) error {
+	return fmt.Errorf("%s is a symbolic link, not a regular file; put the file itself in its place, or make its directory the link, and run the restore again", target)
 }
 
 // choose returns those of the offered files that one of the patterns matches, by

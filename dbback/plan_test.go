@@ -123,7 +123,7 @@ func TestRestore_Refuses(t *testing.T) {
 		}, "inside the repository"},
 		{"Link", func() string {
 			return at(func(target string) error { return os.Symlink(outside, target) })
-		}, "symbolic link"},
+		}, "is a symbolic link, not a regular file; put the file itself in its place, or make its directory the link, and run the restore again"},
 		{"Directory", func() string { return at(func(target string) error { return os.Mkdir(target, 0o700) }) }, "is a directory"},
 		{"Pipe", func() string {
 			return at(func(target string) error { return unix.Mkfifo(target, 0o600) })

@@ -79,6 +79,7 @@
 // # The files
 //
 //	mount.go mountpoint.go     mounting and unmounting, and where it is refused
+//	mounts.go                  where a repository is mounted
 //	tree.go set.go view.go     the tree as plain data, without FUSE
 //	journals.go                the part of it that shows journal archives
 //	text.go                    the files that are not stored: README.txt and so on

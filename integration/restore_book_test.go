@@ -16,10 +16,15 @@ import (
 // A bookBlock is a block of a run-book that is typed: into a shell, or into a
 // session of an instance.
 type bookBlock struct {
-	shell    bool
-	instance string // of a session
-	lines    []string
+	lang    string // "sh"; "" for a session, "text" for one with -B
+	session string // the command that opens it
+	lines   []string
 }
+
+var (
+	sessionCommand = regexp.MustCompile("`(iris (?:session|terminal) [^`]*)`")
+	assignment     = regexp.MustCompile(`^([A-Z_]+)=(.*)$`)
+)
 
 // blocks returns the blocks of a run-book, or of the part of it that begins with a
 // heading and goes up to the next one of its level.
@@ -33,21 +38,19 @@ func blocks(t *testing.T, book, heading string) (out []bookBlock) {
 		book, _, _ = strings.Cut(rest, "\n## ")
 	}
 	var block *bookBlock
-	instance := ""
+	session := ""
 	for line := range strings.Lines(book) {
 		line = strings.TrimSuffix(line, "\n")
-		switch {
-		case block != nil && line == "```":
+		lang, fence := strings.CutPrefix(line, "```")
+		switch m := sessionCommand.FindStringSubmatch(line); {
+		case block != nil && fence:
 			out, block = append(out, *block), nil
 		case block != nil:
 			block.lines = append(block.lines, line)
-		case line == "```sh":
-			block = &bookBlock{shell: true}
-		case line == "```":
-			block = &bookBlock{instance: instance}
-		case strings.Contains(line, "`iris session "):
-			_, words, _ := strings.Cut(line, "`iris session ")
-			instance, _, _ = strings.Cut(words, " ")
+		case fence:
+			block = &bookBlock{lang: lang, session: session}
+		case m != nil:
+			session = m[1]
 		}
 	}
 	return out
@@ -57,7 +60,7 @@ func blocks(t *testing.T, book, heading string) (out []bookBlock) {
 func statements(t *testing.T, book string) (lines []string) {
 	t.Helper()
 	for _, b := range blocks(t, book, "") {
-		if !b.shell {
+		if b.lang == "" {
 			lines = append(lines, b.lines...)
 		}
 	}
@@ -170,8 +173,8 @@ func TestRestore_BookIsSent(t *testing.T) {
 			s.restored(t, flags...)
 			sameStatements(t, statements(t, book.stdout), s.sent(t))
 			for _, b := range blocks(t, book.stdout, "") {
-				if !b.shell && b.instance != "PRACTICE" && b.instance != other.inst.Name() {
-					t.Errorf("a session of %q", b.instance)
+				if name := strings.Fields(b.session); b.lang == "" && name[2] != "PRACTICE" && name[2] != other.inst.Name() {
+					t.Errorf("a session of %q", b.session)
 				}
 			}
 		})
@@ -181,46 +184,104 @@ func TestRestore_BookIsSent(t *testing.T) {
 // notAsExpected matches what a run-book says must not be answered.
 var notAsExpected = regexp.MustCompile(`@@(ERR|JCHK\|[^1]|JRUN\|[^1]|(DM|MT|INT|JSEL)\|\d+\|0|REST\|-)`)
 
-// follow does by hand what the blocks of a run-book say: those for a shell by bash,
-// the others in sessions. The command that does all of it comes first, and is left
-// out; then SET and WORK are set, SET to setDir if that is not "".
-func (s *irisSite) follow(t *testing.T, list []bookBlock, setDir string) {
+// A reader does by hand what the blocks of a run-book say: those for a shell by
+// bash, pasted as a whole, the others in sessions.
+type reader struct {
+	s    *irisSite
+	vars string            // what was set in the shell
+	fill map[string]string // what the book leaves to its reader
+
+	emergency bool // the instance was started with EmergencyId: it asks for the user
+	sturecov  bool // it did not come fully up, and ^STURECOV was done
+}
+
+func (s *irisSite) reader(fill map[string]string) *reader { return &reader{s: s, fill: fill} }
+
+// follow takes the blocks one after the other, but for the command that does all
+// of it. Each must end as the book says.
+func (r *reader) follow(t *testing.T, list []bookBlock) {
 	t.Helper()
 	needTool(t, "rsync")
-	_, err := exec.LookPath("fuser")
-	noFuser := err != nil
-	vars := ""
-	for i, b := range list[1:] {
+	start := -1
+	for i, b := range list {
 		text := strings.Join(b.lines, "\n")
-		cmd := s.command(t)
-		env := cmd.Env
 		switch {
-		case i == 0:
-			if vars = text; setDir != "" {
-				vars += "\nSET=" + setDir
+		case b.lang == "sh" && strings.HasPrefix(text, "datfs "):
+		case b.lang == "sh" && assignment.MatchString(b.lines[0]):
+			r.set(t, b.lines)
+		case b.lang == "sh" && strings.Contains(text, "EmergencyId="):
+			start, r.emergency = i, true
+			r.sturecov = !r.pasted(t, text)
+		case b.lang == "sh":
+			if strings.Contains(text, "iris start ") {
+				r.emergency = false
 			}
-			continue
-		case b.shell && strings.HasPrefix(text, "fuser ") && noFuser:
-			_, text, _ = strings.Cut(text, "\n")
-			fallthrough
-		case b.shell:
-			first, rest, _ := strings.Cut(text, "\n")
-			if strings.HasPrefix(first, "fuser ") { // which must find nobody
-				text = "if " + first + "; then exit 1; fi\n" + rest
+			if !r.pasted(t, text) {
+				t.Fatalf("no OK of\n%s", text)
 			}
-			cmd = exec.CommandContext(t.Context(), "bash", "-euc", vars+"\n"+text)
-		default:
-			cmd = exec.CommandContext(t.Context(), "iris", "session", b.instance, "-U", "%SYS")
-			cmd.Path = filepath.Join(s.dir, "bin/iris")
-			cmd.Err = nil
-			cmd.Stdin = strings.NewReader(text + "\nhalt\n")
-		}
-		cmd.Env = env
-		r := finish(t, cmd)
-		if r.code != 0 || notAsExpected.MatchString(r.stdout) {
-			t.Fatalf("exit code %d of\n%s\n%s%s", r.code, text, r.stdout, r.stderr)
+		case b.lang == "text" && r.sturecov:
+			out := r.typed(t, b.session, text+"\n8\n9\n\nhalt\n")
+			if !strings.Contains(out, "The journal is not restored at the next startup") {
+				t.Fatalf("%s:\n%s", text, out)
+			}
+			r.s.iris(t, "", "stop", "PRACTICE", "quietly") // as 9 says
+			if again := strings.Join(list[start].lines, "\n"); !r.pasted(t, again) {
+				t.Fatalf("no OK, after ^STURECOV too, of\n%s", again)
+			}
+		case b.lang == "":
+			login := ""
+			if r.emergency {
+				login = r.fill["EMERGENCY_USER"] + "\n" + r.fill["EMERGENCY_PASSWORD"] + "\n"
+			}
+			if out := r.typed(t, b.session, login+text+"\nhalt\n"); notAsExpected.MatchString(out) {
+				t.Fatalf("%s:\n%s", text, out)
+			}
 		}
 	}
+}
+
+// set takes a block that sets variables, and fills in what it leaves empty.
+func (r *reader) set(t *testing.T, lines []string) {
+	t.Helper()
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, "=")
+		if value == "" {
+			if value = r.fill[name]; value == "" {
+				t.Fatalf("the book leaves %s to its reader", name)
+			}
+		}
+		r.vars += name + "=" + value + "\n"
+	}
+}
+
+// pasted pastes a block, and returns whether its last line was OK.
+func (r *reader) pasted(t *testing.T, text string) bool {
+	t.Helper()
+	if _, err := exec.LookPath("fuser"); err != nil {
+		text = regexp.MustCompile(`(?m)^(command -v|if) fuser .*\n`).ReplaceAllString(text, "")
+	}
+	env := r.s.command(t).Env
+	cmd := exec.CommandContext(t.Context(), "bash")
+	cmd.Env, cmd.Stdin = env, strings.NewReader(r.vars+text+"\n")
+	got := finish(t, cmd)
+	ok := strings.HasSuffix(got.stdout, "OK\n")
+	if !ok {
+		t.Logf("no OK of\n%s\n%s%s", text, got.stdout, got.stderr)
+	}
+	return ok
+}
+
+// typed types into a session.
+func (r *reader) typed(t *testing.T, session, text string) string {
+	t.Helper()
+	env := r.s.command(t).Env
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", r.vars+session)
+	cmd.Env, cmd.Stdin = env, strings.NewReader(text)
+	got := finish(t, cmd)
+	if got.code != 0 {
+		t.Fatalf("%s: exit code %d\n%s%s", session, got.code, got.stdout, got.stderr)
+	}
+	return got.stdout
 }
 
 // A person who follows a run-book comes to the same as the command: RESTORE.md of
@@ -256,7 +317,7 @@ func TestRestore_BookByHand(t *testing.T) {
 	if err := s.inst.SetLoad(t.Context(), practice.LoadNone); err != nil {
 		t.Fatal(err)
 	}
-	s.follow(t, blocks(t, string(text), "## One database, or some, into the running instance"), "")
+	s.reader(nil).follow(t, blocks(t, string(text), "## One database, or some, into the running instance"))
 	s.holds(t, "user", "")
 	s.holds(t, "app", "")
 
@@ -272,7 +333,75 @@ func TestRestore_BookByHand(t *testing.T) {
 	if book.code != 0 {
 		t.Fatalf("runbook: exit code %d\n%s", book.code, book.stderr)
 	}
-	s.follow(t, blocks(t, book.stdout, ""), dir)
+	if !strings.Contains(book.stdout, "\nSET="+dir+"\n") || !strings.Contains(book.stdout, "\ndatfs --repo "+s.repo+" restore iris ") {
+		t.Errorf("it does not name the mount %s and the repository:\n%s", mnt, book.stdout)
+	}
+	s.reader(nil).follow(t, blocks(t, book.stdout, ""))
 	stage.dismount(t, to)
 	s.fileHolds(t, "user", to+"IRIS.DAT", last)
+}
+
+// Everything by hand: the instance has crashed in the middle of a write daemon's
+// cycle, its databases are lost, and its WIJ would be written into what is
+// restored. RESTORE.md goes to the end of the set; with the archive it goes on.
+func TestRestore_BookEverything(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, heading string
+		sturecov      bool // the start does not come fully up
+	}{
+		{"RESTORE.md", "## Everything, while the instance is down", true},
+		{"RESTORE.ja.md", "## インスタンスを停止した状態で、すべてを戻す", false},
+		{"archive", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, practice.StartOptions{Load: practice.LoadHeavy})
+			s.backup(t, 0, slowly...)
+			set, info := s.set(t), s.newest(t)
+			last := filepath.Base(info.Method.Journal.Marker)
+			s.wait(t, "more is done", func(st *practice.Status) bool { return st.Journal.Offset > 100<<10 })
+			if tt.heading == "" {
+				last = filepath.Base(s.switchJournal(t))
+				s.archive(t, 0)
+				s.wait(t, "more is done", func(st *practice.Status) bool { return st.Journal.Offset > 20<<10 })
+			}
+			mnt := mount(t, s.repo)
+			s.crash(t)
+			garble(t, s.dat(""))
+			garble(t, s.dat("app"))
+			if err := os.Remove(s.dat("user")); err != nil {
+				t.Fatal(err)
+			}
+			s.another(t, "HELPER")
+			s.ends(t)
+			if tt.sturecov {
+				r, err := practice.At(s.dir)
+				if err == nil {
+					err = r.Fail(t.Context(), "sturecov")
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			work := t.TempDir()
+			book := ""
+			if tt.heading == "" {
+				book = s.datfs(t, "runbook", set, "--all", "--instance", "PRACTICE", "--second-instance", "HELPER", "--work-dir", work).stdout
+			} else {
+				text, err := os.ReadFile(filepath.Join(mnt, "sets", set, tt.name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				book = strings.ReplaceAll(string(text), "/var/tmp/datfs/", work+"/") // that is everybody's
+			}
+			r := s.reader(map[string]string{"SECOND": "HELPER", "EMERGENCY_USER": "me", "EMERGENCY_PASSWORD": "s3cret"})
+			r.follow(t, blocks(t, book, tt.heading))
+			if r.sturecov != tt.sturecov {
+				t.Errorf("^STURECOV was done: %v", r.sturecov)
+			}
+			s.isUp(t, last)
+		})
+	}
 }

@@ -183,9 +183,19 @@ func (c *unusedAct) paths() (out []string) {
 func (c *unusedAct) show(b *book) {
 	if c.p.Way != WayElsewhere {
 		b.say("unused")
-		b.shell("fuser -v " + shellWords(c.paths()))
-		b.endShell() // its answer comes first
+		user, group := b.owner()
+		b.say("nodir", fmt.Sprintf("install -d -m 770 -o %s -g %s DIR", user, group))
 	}
+	b.say("links")
+	if c.p.Way == WayEverything {
+		b.mustBe("down", c.p.Target)
+	}
+	if c.p.Way != WayElsewhere {
+		// It says a lot of processes that it cannot look into.
+		b.shell("command -v fuser || { echo no fuser; exit 1; }", "if fuser "+shellWords(c.paths())+" 2>/dev/null; then exit 1; fi")
+		b.refuse("! -d", c.p.dirs())
+	}
+	b.refuse("-L", c.paths())
 }
 
 func (c *unusedAct) run(_ context.Context, _ *restoration) error {
@@ -219,8 +229,14 @@ func (c *extractAct) show(b *book) {
 		}
 	}
 	b.shell(b.own(p.Work), b.share())
-	if p.Way == WayEverything && !p.journals.none {
-		b.say("survived")
+	if p.journals.none {
+		return
+	}
+	if p.Way == WayEverything {
+		b.say("survived", p.number(stepJournals))
+	}
+	if b.all {
+		b.archive()
 	}
 }
 
@@ -229,7 +245,7 @@ func (c *extractAct) show(b *book) {
 func (p *Plan) fetch(j journalSource) string {
 	from := `"$SET"/journals/` + shellWord(j.stored)
 	if j.set != p.Set.SetName() {
-		from = `"$SET"/../../../journals/` + shellWord(p.Set.Instance) + "/" + shellWord(j.stored)
+		from = p.archiveDir() + "/" + shellWord(j.stored)
 	}
 	cp := "cp " + from + ` "$WORK"/journals/`
 	if p.Way != WayDatabases {
@@ -304,6 +320,7 @@ func (c *extractAct) run(ctx context.Context, r *restoration) (err error) {
 type listAct struct{ p *Plan }
 
 func (c *listAct) show(b *book) {
+	b.line("%s\n", say(b.lang, "file"))
 	b.file(c.p.listFile(), dirList(c.p.Databases))
 	b.shell("cp "+b.work(c.p.listFile())+" "+b.work(c.p.listKept()), b.own(c.p.Work), b.share())
 }

@@ -99,5 +99,6 @@
 //	report.go       what it did, for people
 //	runbook.go      run-books
 //	setbook.go      that of a set, with all ways
+//	runbookshell.go what they have people type
 //	runbooktext.go  their sentences, in English and Japanese
 package restore

@@ -64,9 +64,15 @@ func (c *wijAct) show(b *book) {
 		dir = p.manager()
 	}
 	b.shell("grep wijlast= " + shellWord(filepath.Join(p.manager(), "startup.last")))
-	b.endShell() // it says what WIJ has to be
-	b.shell("WIJ="+shellWord(strings.TrimSuffix(dir, "/")),
-		fmt.Sprintf(`mv "$WIJ"/%s "$WIJ"/%s`, name, p.asideName(name)))
+	b.say("wij.where", p.manager()) // its answer says what WIJ has to be
+	b.set("WIJ=" + shellWord(strings.TrimSuffix(dir, "/")))
+	b.mustBe("down", p.Target)
+	// Whatever was moved aside before stays: it may be the one that counts.
+	aside := p.asideName(name)
+	b.shell(fmt.Sprintf(`if [ -e "$WIJ"/%[1]s ]; then mv -n "$WIJ"/%[1]s "$WIJ"/%[2]s-"$(date -u +%%Y%%m%%d%%H%%M%%S)"; fi`, name, aside))
+	b.shell(fmt.Sprintf(`if [ -e "$WIJ"/%s ]; then ls -l "$WIJ"; exit 1; fi`, name))
+	b.shell(fmt.Sprintf(`ls -l "$WIJ"/%s*`, aside))
+	b.say("wij.none", name)
 }
 
 func (c *wijAct) run(_ context.Context, r *restoration) error {
@@ -137,7 +143,7 @@ func (r *restoration) startedMeanwhile() {
 // A noLockAct makes sure that the second instance has let go of the databases.
 type noLockAct struct{ p *Plan }
 
-func (c *noLockAct) show(b *book) { b.shell("ls " + shellWords(c.p.lockFiles())) }
+func (c *noLockAct) show(b *book) { b.refuse("-e", c.p.lockFiles()) }
 
 func (c *noLockAct) run(_ context.Context, _ *restoration) error {
 	for _, path := range c.p.lockFiles() {
@@ -162,8 +168,15 @@ func (p *Plan) controlProgram() string {
 type startAct struct{ p *Plan }
 
 func (c *startAct) show(b *book) {
-	b.shell(fmt.Sprintf("%s start %s EmergencyId=%s", c.p.controlProgram(), shellWord(c.p.Target), "EMERGENCY,PASSWORD"))
-	b.say("sturecov", c.p.controlProgram(), shellWord(c.p.Target))
+	control, target := c.p.controlProgram(), shellWord(c.p.Target)
+	b.set("EMERGENCY_USER=", "EMERGENCY_PASSWORD=")
+	b.say("start.do")
+	// With which exit code a start ends that does not come fully up is not documented.
+	b.shell(fmt.Sprintf(`%s start %s EmergencyId="$EMERGENCY_USER","$EMERGENCY_PASSWORD" || true`, control, target))
+	b.mustBe("running", c.p.Target)
+	b.say("sturecov", c.p.bareSession(c.p.Target))
+	b.line("```text\nzn \"%%SYS\"\ndo ^STURECOV\n```\n")
+	b.say("sturecov.do", control)
 }
 
 func (c *startAct) run(ctx context.Context, r *restoration) error {
@@ -265,7 +278,7 @@ type validateAct struct{ p *Plan }
 
 func (c *validateAct) tells() []string { return stateStatements(c.p.dirs()) }
 
-func (c *validateAct) show(b *book) { b.terminalOf(c.p.Target, c.tells()) }
+func (c *validateAct) show(b *book) { b.terminalOf(shellWord(c.p.Target), c.tells()) }
 
 func (c *validateAct) run(ctx context.Context, r *restoration) error {
 	// Without a user it was started by hand.
@@ -291,7 +304,8 @@ type normalAct struct{ p *Plan }
 func (c *normalAct) show(b *book) {
 	b.shell(fmt.Sprintf("%s stop %s quietly", c.p.controlProgram(), shellWord(c.p.Target)),
 		fmt.Sprintf("%s start %s", c.p.controlProgram(), shellWord(c.p.Target)))
-	b.terminalOf(c.p.Target, c.tells())
+	b.mustBe("running", c.p.Target)
+	b.terminalOf(shellWord(c.p.Target), c.tells())
 }
 
 func (c *normalAct) tells() []string { return stateStatements(c.p.dirs()) }

@@ -177,8 +177,8 @@ func (p *Plan) gapText(lang string) string {
 	return say(lang, "gap", j.last, j.beyond)
 }
 
-// stamp writes a time for people, in the local zone.
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+// stamp writes a time for people, in the local zone, which it names.
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 // there returns whether the instance still has a journal file where it was when it
 // was copied, compressed or not. Its own is used then: it is whole.

@@ -170,10 +170,10 @@ func TestPlan_UntilText(t *testing.T) {
 		Databases: []string{"USER"}, Until: at("10:00:00"), Later: later("20261122.003z 09:00:00", "20261122.004 11:00:00"),
 	})
 	for lang, want := range map[string]string{
-		English: "Only whole journal files can be applied. Asked for: 2026-11-22 10:00:00. The nearest boundary before it is the end of 20261122.003, " +
-			"written to last at 2026-11-22 09:00:00. The next one, 20261122.004, goes on to 2026-11-22 11:00:00.",
-		Japanese: "ジャーナルはファイル単位でのみ適用できます。指定時刻: 2026-11-22 10:00:00。それ以前で最も近い境界は、20261122.003 の終わり" +
-			"(最終書き込み 2026-11-22 09:00:00)です。次のファイル 20261122.004 は 2026-11-22 11:00:00 までです。",
+		English: "Only whole journal files can be applied. Asked for: 2026-11-22 10:00:00 UTC. The nearest boundary before it is the end of 20261122.003, " +
+			"written to last at 2026-11-22 09:00:00 UTC. The next one, 20261122.004, goes on to 2026-11-22 11:00:00 UTC.",
+		Japanese: "ジャーナルはファイル単位でのみ適用できます。指定時刻: 2026-11-22 10:00:00 UTC。それ以前で最も近い境界は、20261122.003 の終わり" +
+			"(最終書き込み 2026-11-22 09:00:00 UTC)です。次のファイル 20261122.004 は 2026-11-22 11:00:00 UTC までです。",
 	} {
 		if got := p.UntilText(lang); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", lang, got, want)

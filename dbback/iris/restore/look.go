@@ -44,7 +44,7 @@ func (c *lookAct) questions() []string {
 func (c *lookAct) show(b *book) {
 	if c.p.Way == WayEverything {
 		b.say("down")
-		b.shell(c.p.controlProgram() + " qlist " + shellWord(c.p.Target))
+		b.mustBe("down", c.p.Target)
 	}
 	b.terminal(c.tells())
 	if c.p.Way == WayElsewhere {

@@ -1,10 +1,13 @@
 package restore
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"datfs/catalog"
 	"datfs/dbback"
@@ -26,20 +29,13 @@ type book struct {
 	strings.Builder
 	lang     string
 	p        *Plan
+	all      bool     // it has all ways, and was made without a look at the archive
 	commands []string // for a shell, not written yet: those in a row make one block
 }
 
 func (b *book) line(format string, args ...any) {
 	b.endShell()
 	fmt.Fprintf(b, format+"\n", args...)
-}
-
-// endShell ends a block of commands: what comes then is not pasted with them.
-func (b *book) endShell() {
-	if commands := b.commands; len(commands) > 0 {
-		b.commands = nil
-		b.line("```sh\n%s\n```\n", strings.Join(commands, "\n"))
-	}
 }
 
 func (b *book) say(key string, args ...any) { b.line("%s\n", say(b.lang, key, args...)) }
@@ -60,7 +56,7 @@ func (b *book) head() {
 	fact("product", info.Method.ProductVersion)
 	fact("host", info.Host)
 	fact("manager", p.manager())
-	fact("time", info.Time.Format("2006-01-02 15:04:05 UTC"))
+	fact("time", stamp(info.Time))
 	fact("inc", strings.Join(info.Method.Incrementals, ", "))
 	if j := info.Method.Journal; j != nil {
 		fact("first", j.Required)
@@ -102,14 +98,15 @@ func (b *book) way(level int) {
 	p := b.p
 	mark := strings.Repeat("#", level)
 	b.line("\n%s %s\n", mark, say(b.lang, "way."+string(p.Way)))
+	set := shellWord(p.Set.SetName().String())
 	switch p.Way {
 	case WayEverything:
 		b.say("why.everything")
 	default:
-		b.say("why."+string(p.Way), shellWord(p.Set.SetName().String()))
+		b.say("why."+string(p.Way), p.datfs(), set)
 	}
 	if i := slices.IndexFunc(p.Set.Method.Databases, isSystem); i >= 0 && p.Way == WayDatabases {
-		b.say("system", p.Set.Method.Databases[i].Name, shellWord(p.Set.SetName().String()))
+		b.say("system", p.Set.Method.Databases[i].Name, p.datfs(), set)
 	}
 	b.line("%s\n|---|---|---|---|", say(b.lang, "table"))
 	for i, db := range p.Databases {
@@ -117,9 +114,14 @@ func (b *book) way(level int) {
 	}
 	b.line("")
 	b.reach()
+	if p.unnamed() {
+		b.say("second", p.controlProgram())
+		b.set(secondName + "=")
+	}
 	b.line("%s\n\n```sh\n%s\n```\n", say(b.lang, "command"), p.Command())
 	b.line("%s %s\n", say(b.lang, "byhand"), say(b.lang, "stop"))
-	b.line("%s\n\n```sh\nSET=%s\nWORK=%s\n```\n", say(b.lang, "setdir"), shellWord(p.setDir()), shellWord(p.Work))
+	b.say("paste")
+	b.places()
 	for i, step := range p.steps {
 		b.line("%s# %d. %s\n", mark, i+1, say(b.lang, "step."+step.name))
 		b.say("why." + step.name)
@@ -129,8 +131,46 @@ func (b *book) way(level int) {
 		if _, ok := texts["expect."+step.name]; ok {
 			b.line("%s%s\n", say(b.lang, "expect"), say(b.lang, "expect."+step.name))
 		}
-		b.line("%s%s%s\n", say(b.lang, "otherwise"), say(b.lang, "state."+step.name), say(b.lang, "stop.mark"))
+		b.line("%s%s%s%s\n", say(b.lang, "otherwise"), say(b.lang, "state."+step.name), say(b.lang, "stop.mark"), b.goOn(step))
 	}
+}
+
+// places sets the variables that blocks for a shell use.
+func (b *book) places() {
+	work := "WORK=" + shellWord(b.p.Work)
+	if dir := b.p.opts.Book.SetDir; dir != "" {
+		b.say("setdir")
+		b.set("SET="+shellWord(dir), work)
+		return
+	}
+	b.say("setdir")
+	b.say("unmounted", b.p.datfs())
+	b.set("MOUNT=", `SET="${MOUNT:?}"/`+shellWord(path.Join("sets", b.p.Set.Instance, b.p.Set.Name)), work)
+}
+
+// goOn says with which step a restore that ended in one goes on, as the command
+// does.
+func (b *book) goOn(step planStep) string {
+	p := b.p
+	text := say(b.lang, "again")
+	if step.again != step.name {
+		text = say(b.lang, "again.at", p.number(step.again))
+	}
+	applying := step.name == stepJournals || step.name == stepIntegrity
+	switch {
+	case step.name == stepApply && p.Way == WayEverything: // it may be mounted there
+		text = say(b.lang, "again.dismount", p.number(stepRelease)) + text
+	case applying && p.Way == WayEverything:
+		text += say(b.lang, "again.copy", p.number(stepCopy))
+	case applying:
+		text += say(b.lang, "again.mount", p.number(stepMount))
+	}
+	return text
+}
+
+// number returns the number of a step in the run-book.
+func (p *Plan) number(step string) int {
+	return 1 + slices.IndexFunc(p.steps, func(s planStep) bool { return s.name == step })
 }
 
 // reach says to which moment the journals bring the databases.
@@ -153,6 +193,32 @@ func (b *book) reach() {
 	if text := b.p.UntilText(b.lang); text != "" {
 		b.line("%s\n", text)
 	}
+	if b.all {
+		b.say("archive", b.p.Set.Instance, b.p.bookCommand())
+	}
+}
+
+// archive says how to go on by hand with journal files that were archived since the
+// set.
+func (b *book) archive() {
+	p := b.p
+	files := p.journals.files
+	dir := p.archiveDir()
+	switch last := files[len(files)-1].name; p.Way {
+	case WayDatabases:
+		b.say("archive.databases", dir, last)
+	default:
+		b.say("archive.others", dir, last, p.datfs(), shellWord(p.Set.Instance), p.number(stepJournals))
+		if p.Set.Method.Facts[dbback.FactJournal] == dbback.JournalOpen {
+			b.say("archive.open", last)
+		}
+	}
+}
+
+// archiveDir returns where a mount has the archived journal files of the instance,
+// for a shell.
+func (p *Plan) archiveDir() string {
+	return `"$SET"/../../../journals/` + shellWord(p.Set.Instance)
 }
 
 // UntilText says which boundary of journal files is the nearest to the time that
@@ -182,82 +248,21 @@ func (b *book) after(plans []*Plan) {
 	}
 }
 
-// shell adds commands for a shell.
-func (b *book) shell(lines ...string) { b.commands = append(b.commands, lines...) }
-
-// work returns a path in the work directory as a word for the shell.
-func (b *book) work(path string) string {
-	if rest, ok := strings.CutPrefix(path, b.p.Work); ok {
-		if rest == "" {
-			return `"$WORK"`
-		}
-		return `"$WORK"` + shellWord(rest)
-	}
-	return shellWord(path)
-}
-
-// terminal adds statements for a session of the plan's instance.
-func (b *book) terminal(statements []string) { b.terminalOf(b.p.Instance, statements) }
-
-func (b *book) terminalOf(instance string, statements []string) {
-	session := "iris session"
-	if b.p.cacheNames() {
-		session = "csession"
-	}
-	b.line("%s\n\n```\n%s\n```\n", say(b.lang, "terminal", session+" "+shellWord(instance)+" -U %SYS"), strings.Join(statements, "\n"))
-}
-
-// file adds a file that is to be written.
-func (b *book) file(path, content string) {
-	b.line("%s\n\n```sh\ncat > %s <<'END'\n%sEND\n```\n", say(b.lang, "file"), b.work(path), content)
-}
-
-// newDir returns the command that makes a directory which the instance can write
-// to: it makes a lock file there when it mounts a database.
-func (b *book) newDir(dir string) string {
-	user, group := b.owner()
-	return fmt.Sprintf("install -d -m 770 -o %s -g %s %s", user, group, b.work(strings.TrimSuffix(dir, "/")))
-}
-
-// own returns the command that gives a file to the instance.
-func (b *book) own(path string) string {
-	user, group := b.owner()
-	return fmt.Sprintf("chown -R %s:%s %s", user, group, b.work(path))
-}
-
-// share returns the command that lets the instance read and write in the work
-// directory, whatever the umask.
-func (b *book) share() string { return "chmod -R ug+rwX " + b.work(b.p.Work) }
-
-// owner returns who the instance's files belong to, as words for the shell: names
-// of the installation, or else the numbers of a database.
-func (b *book) owner() (user, group string) {
-	facts := b.p.Set.Method.Facts
-	for _, product := range []string{"iris", "cache"} {
-		if user, group := facts["installation "+product+" user"], facts["installation "+product+" group"]; user != "" && group != "" {
-			return shellWord(user), shellWord(group)
-		}
-	}
-	if i := slices.IndexFunc(b.p.Set.Files, func(f catalog.FileInfo) bool { return f.Section == catalog.SectionDatabases }); i >= 0 {
-		return fmt.Sprint(b.p.Set.Files[i].UID), fmt.Sprint(b.p.Set.Files[i].GID)
-	}
-	return "OWNER", "GROUP"
-}
-
-// setDir returns where the set is in a mount.
-func (p *Plan) setDir() string {
-	if p.opts.SetDir != "" {
-		return p.opts.SetDir
-	}
-	return filepath.Join("/mnt/datfs/sets", p.Set.Instance, p.Set.Name)
-}
+// datfs returns what runs datfs on the repository of the set.
+func (p *Plan) datfs() string { return cmp.Or(p.opts.Book.Datfs, "datfs") }
 
 // Command returns the command of datfs that does what the plan says.
-func (p *Plan) Command() string {
-	words := []string{"datfs", "restore", "iris", shellWord(p.Set.SetName().String())}
+func (p *Plan) Command() string { return p.datfs() + " restore iris " + p.flags() }
+
+// bookCommand returns the command that prints the run-book of this way alone.
+func (p *Plan) bookCommand() string { return p.datfs() + " runbook " + p.flags() }
+
+// flags returns the set and the flags that say what is restored.
+func (p *Plan) flags() string {
+	words := []string{shellWord(p.Set.SetName().String())}
 	switch p.Way {
 	case WayEverything:
-		words = append(words, "--all", "--instance", shellWord(p.Target), "--second-instance", shellWord(p.Instance))
+		words = append(words, "--all", "--instance", shellWord(p.Target), "--second-instance", p.instanceWord())
 	default:
 		for _, db := range p.Databases {
 			words = append(words, "--database", shellWord(db.Name))
@@ -271,7 +276,7 @@ func (p *Plan) Command() string {
 		words = append(words, "--instance", shellWord(p.Instance))
 	}
 	if !p.opts.Until.IsZero() {
-		words = append(words, "--until", shellWord(stamp(p.opts.Until)))
+		words = append(words, "--until", shellWord(p.opts.Until.Local().Format(time.RFC3339)))
 	}
 	if p.journals.none {
 		words = append(words, "--no-journals")
@@ -297,15 +302,4 @@ func (p *Plan) Statements() (out []string) {
 // cell makes a text fit into a table.
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(session.Printable(s))
-}
-
-// shellWord quotes a word for a shell where it needs it.
-func shellWord(s string) string { return dbback.ShellWord(s) }
-
-func shellWords(words []string) string {
-	var out []string
-	for _, w := range words {
-		out = append(out, shellWord(w))
-	}
-	return strings.Join(out, " ")
 }

@@ -170,7 +170,7 @@ func TestRunBook_Golden(t *testing.T) {
 		delete(info.Method.Facts, "installation iris user")
 	})
 	for _, lang := range []string{English, Japanese} {
-		golden(t, "runbook/set."+lang+".md", SetBook(special, lang, "/mnt/b/sets/PROD/2026-11-22T03-00-00Z"))
+		golden(t, "runbook/set."+lang+".md", SetBook(special, lang, BookPlace{"/mnt/b/sets/PROD/2026-11-22T03-00-00Z", "datfs --repo /backup/repo"}))
 	}
 }
 
@@ -219,7 +219,7 @@ func TestRunBook_ShellSyntax(t *testing.T) {
 	if err != nil {
 		t.Skip("no bash")
 	}
-	texts := []string{SetBook(madeSet(strange), English, "/mnt/my set/it's")}
+	texts := []string{SetBook(madeSet(strange), English, BookPlace{SetDir: "/mnt/my set/it's"})}
 	for i := range goldens {
 		_, text := goldenBook(t, i, Japanese)
 		texts = append(texts, text)
@@ -259,7 +259,7 @@ func TestPlan_Command(t *testing.T) {
 		want string
 	}{
 		{Options{Databases: []string{"user"}}, "--database USER --instance PROD"},
-		{Options{Databases: []string{"USER", "APP"}, Instance: "IRIS", Until: at("10:00:00")}, "--database USER --database APP --instance IRIS --until '2026-11-22 10:00:00'"},
+		{Options{Databases: []string{"USER", "APP"}, Instance: "IRIS", Until: at("10:00:00")}, "--database USER --database APP --instance IRIS --until 2026-11-22T10:00:00Z"},
 		{Options{Everything: true, Target: "IRIS", Instance: "REST", NoJournals: true}, "--all --instance IRIS --second-instance REST --no-journals"},
 		{Options{Databases: []string{"USER"}, To: "/my r"}, "--database USER --to '/my r' --instance PROD"},
 		{Options{Redirect: map[string]string{"USER": "/my u", "APP": "/a"}, Define: true}, "--database USER --redirect 'USER=/my u/' --database APP --redirect APP=/a/ --instance PROD --define"},
@@ -277,7 +277,7 @@ func TestPlan_Command(t *testing.T) {
 
 func TestSetBook(t *testing.T) {
 	const dir = "/mnt/b/sets/PROD/2026-11-22T03-00-00Z"
-	text := SetBook(madeSet(), English, dir)
+	text := SetBook(madeSet(), English, BookPlace{SetDir: dir})
 	for _, way := range []Way{WayDatabases, WayEverything, WayElsewhere} {
 		if n := strings.Count(text, "\n## "+english("way."+string(way))+"\n"); n != 1 {
 			t.Errorf("%s is there %d times", way, n)
@@ -286,11 +286,36 @@ func TestSetBook(t *testing.T) {
 	if !strings.Contains(text, "SET="+dir+"\n") || !strings.Contains(text, english("after.wij")) {
 		t.Error("the set's directory or what to do with the WIJ is not there")
 	}
+	// Nothing that works, or does harm, before its reader has filled it in.
+	for _, want := range []string{"\nSECOND=\n", "\nEMERGENCY_USER=\nEMERGENCY_PASSWORD=\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("nothing leaves %q to the reader", want)
+		}
+	}
+	if n := strings.Count(text, `"$SET"/../../../journals/PROD`); n < 6 {
+		t.Errorf("the archive is named %d times", n)
+	}
+	if !strings.Contains(SetBook(madeSet(), Japanese, BookPlace{}), "\nMOUNT=\nSET=\"${MOUNT:?}\"/sets/PROD/2026-11-22T03-00-00Z\n") {
+		t.Error("without a mount the book does not ask for one")
+	}
+	if text := SetBook(madeSet(), English, BookPlace{dir, "datfs --repo '/a b'"}); strings.Count(text, "\ndatfs --repo '/a b' restore iris ") != 3 || strings.Contains(text, "`datfs runbook") {
+		t.Error("a command does not name the repository")
+	}
+	// Where to go on is what the command does.
+	for _, way := range []Options{{Databases: []string{"USER"}}, {Everything: true}} {
+		p := mustPlan(t, madeSet(), way)
+		for _, step := range p.steps {
+			text := (&book{lang: English, p: p}).goOn(step)
+			if step.again != step.name && !strings.HasSuffix(text, fmt.Sprintf("go back to step %d.", p.number(step.again))) || p.steps[p.number(step.again)-1].name != step.again {
+				t.Errorf("%s, step %s: %q, want %s", p.Way, step.name, text, step.again)
+			}
+		}
+	}
 	for name, change := range map[string]func(*catalog.SetInfo){
 		"incomplete": func(i *catalog.SetInfo) { i.State = catalog.StateIncomplete },
 		"files":      func(i *catalog.SetInfo) { i.Engine, i.Method = "files", nil },
 	} {
-		if text := SetBook(madeSet(change), English, dir); text != "" {
+		if text := SetBook(madeSet(change), English, BookPlace{SetDir: dir}); text != "" {
 			t.Errorf("%s: a set that cannot be restored has the run-book\n%s", name, text)
 		}
 	}
@@ -298,7 +323,7 @@ func TestSetBook(t *testing.T) {
 	text = SetBook(madeSet(func(i *catalog.SetInfo) {
 		i.Method.Databases[2].Paths[1], i.Files[3].Path = "/more/app/IRIS-0001.VOL", "/more/app/IRIS-0001.VOL"
 		delete(i.Method.Facts, "manager directory")
-	}), Japanese, dir)
+	}), Japanese, BookPlace{})
 	if strings.Contains(text, "## "+texts["way.elsewhere"][1]) || strings.Contains(text, "## "+texts["way.everything"][1]) || strings.Contains(text, texts["after.wij"][1]) ||
 		!strings.Contains(text, "## "+texts["way.databases"][1]) {
 		t.Errorf("ways of a set of which only databases can be put back:\n%s", text)
@@ -308,7 +333,7 @@ func TestSetBook(t *testing.T) {
 // A database that cannot be restored does not take the others' run-book away.
 func TestSetBook_Comma(t *testing.T) {
 	comma := moveDatabase("APP", "/data/a,b/")
-	text := SetBook(madeSet(comma), English, "")
+	text := SetBook(madeSet(comma), English, BookPlace{})
 	for _, want := range []string{
 		"as they cannot be restored: APP. ", "\n## " + english("way.databases") + "\n", "\n## " + english("way.elsewhere") + "\n", "--database USER",
 		"\n* " + english("way.everything") + ": not with this set: not restored: the directory of APP has a comma",

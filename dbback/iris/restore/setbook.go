@@ -10,14 +10,14 @@ import (
 )
 
 // setWays plans the ways of a set's run-book: those that can be gone, and why others
-// cannot. setDir is the set's directory in a mount.
-func setWays(info *catalog.SetInfo, setDir string) (plans []*Plan, not map[Way]error) {
+// cannot.
+func setWays(info *catalog.SetInfo, at BookPlace) (plans []*Plan, not map[Way]error) {
 	not = make(map[Way]error)
 	dirs := plainDatabases(info)
 	for way, opts := range []Options{
-		{SetDir: setDir, Databases: dirs},
-		{SetDir: setDir, Everything: true},
-		{SetDir: setDir, Databases: dirs, To: "/restore"},
+		{Book: at, Databases: dirs},
+		{Book: at, Everything: true},
+		{Book: at, Databases: dirs, To: "/restore"},
 	} {
 		p, err := NewPlan(info, opts)
 		if err != nil {
@@ -32,15 +32,21 @@ func setWays(info *catalog.SetInfo, setDir string) (plans []*Plan, not map[Way]e
 // ways are all of them, in the order of a run-book.
 var ways = []Way{WayDatabases, WayEverything, WayElsewhere}
 
-// SetBook returns the run-book of a set as the mount shows it: all three ways.
-// setDir is the set's directory in the mount. It is "" if the set cannot be
-// restored: [NoBook] says why.
-func SetBook(info *catalog.SetInfo, lang, setDir string) string {
-	plans, not := setWays(info, setDir)
+// A BookPlace is where a run-book is read: what its reader has to type for the mount
+// and for datfs.
+type BookPlace struct {
+	SetDir string // the set's directory in a mount; "": the repository is not mounted
+	Datfs  string // what runs datfs on the set's repository, for a shell: "datfs --repo /repo"; "": datfs
+}
+
+// SetBook returns the run-book of a set as the mount shows it: all three ways. It is
+// "" if the set cannot be restored: [NoBook] says why.
+func SetBook(info *catalog.SetInfo, lang string, at BookPlace) string {
+	plans, not := setWays(info, at)
 	if len(plans) == 0 {
 		return ""
 	}
-	b := &book{lang: lang, p: plans[0]}
+	b := &book{lang: lang, p: plans[0], all: true}
 	b.head()
 	if left := unlistable(info); len(left) > 0 {
 		b.say("unlistable", names(left))
@@ -65,7 +71,7 @@ func SetBook(info *catalog.SetInfo, lang, setDir string) string {
 // NoBook returns why a set has no run-book: why none of the ways can be gone. nil if
 // it has one.
 func NoBook(info *catalog.SetInfo) error {
-	plans, not := setWays(info, "")
+	plans, not := setWays(info, BookPlace{})
 	if len(plans) > 0 {
 		return nil
 	}

@@ -48,7 +48,7 @@ type Options struct {
 	// WorkDir is where a restore makes the directory for what it needs, as in
 	// session.Options: "" is the usual one below the manager directory of the set's instance.
 	WorkDir string
-	SetDir  string // the set in a mount, for the run-book; "": below /mnt/datfs
+	Book    BookPlace // of the run-book
 
 	owner *dbback.Owner // of what is restored elsewhere
 }
@@ -117,7 +117,7 @@ func NewPlan(info *catalog.SetInfo, opts Options) (*Plan, error) {
 			p.Target = info.Instance
 		}
 		if opts.Instance == "" {
-			p.Instance = "SECOND"
+			p.Instance = secondName // until it is said
 		}
 	}
 	switch {

@@ -278,12 +278,12 @@ func TestNewPlan_Errors(t *testing.T) {
 		{
 			"until before the marker", nil,
 			Options{Databases: []string{"USER"}, Until: at("03:02:59")},
-			refused + "2026-11-22 03:02:59 cannot be reached with " + set + ": its databases are whole only at the end of the journal file 20261122.002, which was written to until 2026-11-22 03:03:00; take an older set", nil,
+			refused + "2026-11-22 03:02:59 UTC cannot be reached with " + set + ": its databases are whole only at the end of the journal file 20261122.002, which was written to until 2026-11-22 03:03:00 UTC; take an older set", nil,
 		},
 		{
 			"until long before", nil,
 			Options{Everything: true, Until: at("03:00:00").AddDate(-1, 0, 0)},
-			refused + "2025-11-22 03:00:00 cannot be reached with " + set + ": its databases are whole only at the end of the journal file 20261122.002, which was written to until 2026-11-22 03:03:00; take an older set", nil,
+			refused + "2025-11-22 03:00:00 UTC cannot be reached with " + set + ": its databases are whole only at the end of the journal file 20261122.002, which was written to until 2026-11-22 03:03:00 UTC; take an older set", nil,
 		},
 		{
 			"no database at all", func(i *catalog.SetInfo) { i.Method.Databases = nil },
@@ -505,7 +505,7 @@ func TestPlan_Overwrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := mustPlan(t, madeSet(), Options{Databases: []string{"USER", "APP"}, To: dir})
-	want := []string{path + ", 3 MiB, written to last at 2026-11-22 01:02:03, is overwritten"}
+	want := []string{path + ", 3 MiB, written to last at 2026-11-22 01:02:03 UTC, is overwritten"}
 	for next, lines := range map[string][]string{"": want, stepPrepare: want, stepDismount: want, stepCopy: want, stepMount: nil, stepJournals: nil} {
 		if got := p.Overwrites(next); !slices.Equal(got, lines) {
 			t.Errorf("from the step %q on: %q, want %q", next, got, lines)
