@@ -227,6 +227,7 @@ type wantJournals []struct {
 	Files    []struct {
 		Name    string `json:"name"`
 		Missing bool   `json:"missing"`
+		Anew    bool   `json:"anew"`
 		Copies  []struct {
 			Set         string    `json:"set"`
 			StoredAs    string    `json:"stored_as"`
@@ -245,6 +246,7 @@ type wantJournals []struct {
 		Until    time.Time `json:"until"`
 		Missing  []string  `json:"missing"`
 		Beyond   int       `json:"beyond"`
+		Anew     string    `json:"begins_anew"`
 	} `json:"reach"`
 }
 
