@@ -217,11 +217,14 @@ func (c *extractAct) show(b *book) {
 // fetch returns the command that copies a journal file out of the mount. Into the
 // running instance only those are copied that it has no more.
 func (p *Plan) fetch(j journalSource) string {
-	from := `"$SET"/journals/` + shellWord(j.stored)
+	from, to := `"$SET"/journals/`+shellWord(j.stored), `"$WORK"/journals/`
+	if j.was != j.stored {
+		to += shellWord(j.was)
+	}
 	if j.set != p.Set.SetName() {
 		from = `"$SET"/../../../journals/` + shellWord(p.Set.Instance) + "/" + shellWord(j.stored)
 	}
-	cp := "cp " + from + ` "$WORK"/journals/`
+	cp := "cp " + from + " " + to
 	if p.Way != WayDatabases {
 		return cp
 	}
@@ -231,62 +234,16 @@ func (p *Plan) fetch(j journalSource) string {
 
 func (c *extractAct) run(ctx context.Context, r *restoration) error {
 	p := c.p
-	place := map[catalog.SetName]map[int]string{p.Set.SetName(): {}}
-	add := func(set catalog.SetName, file int, path string) {
-		if set.Name == "" {
-			return // it is the instance's, and stays where it is
-		}
-		if place[set] == nil {
-			place[set] = make(map[int]string)
-		}
-		place[set][file] = path
-	}
+	place := make(placed)
 	for i, f := range p.Set.Files {
 		if f.Section == catalog.SectionIncremental && f.Path == p.Set.Method.Incrementals[0] {
-			add(p.Set.SetName(), i, p.incremental())
+			place.add(p.Set.SetName(), i, p.incremental())
 		}
 	}
-	if !p.journals.none {
-		if err := r.ownDir(filepath.Clean(p.journalDir())); err != nil {
-			return err
-		}
-		for _, j := range p.journals.files {
-			if p.Way != WayDatabases || !j.there() {
-				add(j.set, j.file, filepath.Join(p.journalDir(), j.stored))
-			}
-		}
-		log := p.journals.log
-		if p.Way == WayDatabases {
-			log = nil // it has its own
-		}
-		switch path := filepath.Join(p.journalDir(), dbback.JournalLog); {
-		case log != nil && log.local():
-			text, err := os.ReadFile(log.origin)
-			if err == nil {
-				err = r.writeOwned(path, text)
-			}
-			if err != nil {
-				return err
-			}
-		case log != nil:
-			add(log.set, log.file, path)
-		}
+	if err := p.placeJournals(r, place); err != nil {
+		return err
 	}
-	for set, files := range place {
-		if len(files) == 0 {
-			continue
-		}
-		opts := dbback.RestoreOptions{Set: set, Place: files, Owner: p.opts.owner, Progress: r.opts.Progress}
-		if _, err := dbback.Restore(ctx, r.repo, opts); err != nil {
-			return err
-		}
-		for _, path := range files { // whatever the backup's own mode was
-			if err := os.Chmod(path, 0o660); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return r.extract(ctx, place)
 }
 
 // A listAct writes the list of directories for ^DBREST, and a copy that stays.

@@ -53,6 +53,8 @@
 //   - What an instance says of the state of a database that is lost: a note.
 //   - How an instance ends that was started without recovery and does not come fully
 //     up; the manual's steps for that are an operator's (ByHandError).
+//   - Whether an instance that has lost its journals counts them anew, so that names come
+//     again: content and times say what follows a set, never names alone.
 //   - Whether IRISSECURITY can be dismounted while the instance is up, and how
 //     volumes in other directories are moved: both are refused.
 //
@@ -66,8 +68,10 @@
 //
 //	way.go          which databases to where, by which way: the plan
 //	journalplan.go  which journal files it applies
+//	journalfind.go  those that the instance itself has, and what is missing
 //	steps.go        its steps, and where one that failed begins again
 //	acts.go         what steps do: what a run-book shows and what is run
+//	extract.go      what is copied out of sets for the instance
 //	everything.go   what only a restore of everything does
 //	look.go         whether it can be done
 //	openby.go       which processes have a file open

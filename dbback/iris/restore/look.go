@@ -44,6 +44,9 @@ func (c *lookAct) show(b *book) {
 		b.shell(c.p.controlProgram() + " qlist " + shellWord(c.p.Target))
 	}
 	b.terminal(c.tells())
+	if j := &c.p.journals; c.p.Way == WayDatabases && !j.none && j.last == "" {
+		b.say("joined", j.first)
+	}
 }
 
 func (c *lookAct) run(ctx context.Context, r *restoration) error {
@@ -56,6 +59,11 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	}
 	if err := r.isFree(); err != nil {
 		return err
+	}
+	if !r.done(stepJournals) {
+		if err := p.checkJoined(); err != nil {
+			return err
+		}
 	}
 	// Before anything is dismounted: is there room?
 	if err := dbback.CheckRestore(r.repo, dbback.RestoreOptions{Set: p.Set.SetName(), Place: p.files()}); err != nil {
