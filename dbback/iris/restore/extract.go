@@ -24,6 +24,24 @@ func (p placed) add(set catalog.SetName, file int, path string) {
 	p[set][file] = path
 }
 
+// A fetchAct brings the journal files again. The plan of a restore that is gone on
+// with is not that of its step "prepare": the archive has more by now; and the
+// running instance may have purged what it had then.
+type fetchAct struct{ p *Plan }
+
+func (c *fetchAct) show(*book) {}
+
+func (c *fetchAct) run(ctx context.Context, r *restoration) error {
+	if r.resumed == "" && c.p.Way != WayDatabases {
+		return nil
+	}
+	place := make(placed)
+	if err := c.p.placeJournals(r, place); err != nil {
+		return err
+	}
+	return r.extract(ctx, place)
+}
+
 // placeJournals adds the plan's journal files, and writes the list of them if that is
 // the instance's.
 func (p *Plan) placeJournals(r *restoration, place placed) error {

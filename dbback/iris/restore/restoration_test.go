@@ -324,6 +324,35 @@ func TestRun_SurvivedJournals(t *testing.T) {
 	}
 }
 
+// A restore that is gone on with has the journal files of its plan, which may be more
+// than those of the run before, and none of those that were purged meanwhile.
+func TestRun_FetchesJournalsAgain(t *testing.T) {
+	for _, everything := range []bool{true, false} {
+		opts := Options{Databases: []string{"USER"}}
+		if everything {
+			opts = Options{Everything: true}
+		}
+		r := newRestoring(t, opts)
+		r.w.Say["JRUN"] = "@@JRUN|0|ERROR: a journal file"
+		if _, err := r.run(); err == nil {
+			t.Fatal("no error")
+		}
+		path := filepath.Join(r.plan.journalDir(), "20261122.002")
+		if everything {
+			os.Remove(path)
+		} else if _, err := os.Stat(path); err == nil {
+			t.Fatalf("%s, which the instance has, was copied", path)
+		}
+		os.Remove(r.w.At("mgr/journal/20261122.002"))
+		if _, err := r.run(); err == nil || slices.Contains(r.steps, stepPrepare) {
+			t.Fatalf("%v, steps %q", err, r.steps)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != "journal 20261122.002" {
+			t.Errorf("everything %v: it is not there: %q, %v", everything, b, err)
+		}
+	}
+}
+
 // A failed look says in which state the run before left the databases.
 func TestRun_LookFails(t *testing.T) {
 	r := newRestoring(t, Options{Databases: []string{"USER"}})
