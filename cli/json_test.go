@@ -219,6 +219,7 @@ type wantArchive struct {
 	Stored   []string    `json:"stored"`
 	Known    int         `json:"known"`
 	Current  string      `json:"current"`
+	Unsure   []string    `json:"unsure"`
 	Warnings []string    `json:"warnings"`
 }
 

@@ -27,6 +27,7 @@ type ClosedJournals struct {
 	Current  string       // the file that is written to, absolute
 	Files    []StoredFile // closed ones, oldest first: Path is absolute, Suffix as in StoredFile
 	Logs     []StoredFile // the lists of them, copied whenever a journal file is; their names end in ".log"
+	Unsure   []string     // files of which nothing says that they are closed, absolute: not copied
 	Warnings []string     // what could not be looked at, as sentences
 }
 
@@ -48,6 +49,7 @@ type ArchiveReport struct {
 	Stored   []string         // the journal files stored, as they are called in the set
 	Known    int              // closed files that the archive had already
 	Current  string           // the file that the instance writes to, absolute
+	Unsure   []string         // as in ClosedJournals
 	Warnings []string         // what was not as it should be; that of files is in the set too
 }
 
@@ -75,7 +77,7 @@ func ArchiveJournals(ctx context.Context, repo *catalog.Repository, source Journ
 	if err != nil {
 		return nil, wrap(err)
 	}
-	a := &archiver{repo: repo, opts: opts, report: &ArchiveReport{Current: closed.Current}}
+	a := &archiver{repo: repo, opts: opts, report: &ArchiveReport{Current: closed.Current, Unsure: closed.Unsure}}
 	for _, text := range closed.Warnings {
 		a.warn(catalog.Problem{Error: text})
 	}
