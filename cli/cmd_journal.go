@@ -67,7 +67,8 @@ A file that cannot be read is tried again by the next run. In both cases there i
 a warning, and the exit code is 3.
 
 With --json it prints an object with instance, set (null if nothing was new),
-stored, known, current and warnings.
+stored, known, current, unsure (left out, as they may still be written to) and
+warnings.
 
    datfs journal archive --instance IRIS
 
@@ -154,15 +155,16 @@ func laterJournals(c *cli.Context, repo *catalog.Repository, instance string, op
 // An archiveResult is the JSON of journal archive.
 type archiveResult struct {
 	Instance string      `json:"instance"`
-	Set      *setSummary `json:"set"`      // nil: nothing was new
-	Stored   []string    `json:"stored"`   // names in the set
-	Known    int         `json:"known"`    // closed files that were there already
-	Current  string      `json:"current"`  // the file that the instance writes to
-	Warnings []string    `json:"warnings"` //
+	Set      *setSummary `json:"set"`     // nil: nothing was new
+	Stored   []string    `json:"stored"`  // names in the set
+	Known    int         `json:"known"`   // closed files that were there already
+	Current  string      `json:"current"` // the file that the instance writes to
+	Unsure   []string    `json:"unsure"`  // of other prefixes, and may still be written to: not copied
+	Warnings []string    `json:"warnings"`
 }
 
 func archiveOutput(name string, r *dbback.ArchiveReport) archiveResult {
-	out := archiveResult{Instance: name, Stored: orEmpty(r.Stored), Known: r.Known, Current: r.Current, Warnings: orEmpty(r.Warnings)}
+	out := archiveResult{Instance: name, Stored: orEmpty(r.Stored), Known: r.Known, Current: r.Current, Unsure: orEmpty(r.Unsure), Warnings: orEmpty(r.Warnings)}
 	if r.Set != nil {
 		s := summaryOf(r.Set)
 		out.Set = &s
@@ -172,6 +174,9 @@ func archiveOutput(name string, r *dbback.ArchiveReport) archiveResult {
 
 func printArchive(c *cli.Context, name string, r *dbback.ArchiveReport) {
 	w, current := c.App.Writer, printable(filepath.Base(r.Current))
+	for _, path := range r.Unsure {
+		fmt.Fprintf(w, "left out: %s, the newest of another prefix than %s: nothing says that it is closed\n", printable(path), current)
+	}
 	if r.Set == nil {
 		fmt.Fprintf(w, "nothing new: the archive lacks none of %s of %s; %s is still written to\n", count(r.Known, "closed journal file"), name, current)
 		return

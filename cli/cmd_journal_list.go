@@ -24,17 +24,22 @@ the archive and those that sets hold. LAST WRITTEN is up to when a file leads; o
 a compressed one it can be when it was compressed. STORED is what its blocks took
 that were not in the repository before.
 
+An instance whose journals were lost may count them anew: then names come twice. A
+file in whose line "begins anew" stands is the first of another time line, which
+does not follow the files before it.
+
 A line "gap" stands for files that must have been there: the counters in the names
 and the newest stored journal.log tell. The last line says from which file on the
 journals are unbroken for the newest complete set, and up to which moment a
-restore of that set can go. If there is a gap behind the file that it requires,
-the exit code is 3.
+restore of that set can go. If there is a gap behind the file that it requires, or
+another time line, the exit code is 3.
 
 With --json it prints an array with an object for each instance: instance, files,
 and of the newest complete set, null if there is none, reach. In files, each has
-name, missing, and copies: objects with set, stored_as, archive, open (it was
+name, missing, anew, and copies: objects with set, stored_as, archive, open (it was
 still written to), origin, size, stored_bytes, last_written. reach has set,
-required, last, until, missing (names) and beyond (how many files are behind).
+required, last, until, missing (names), beyond (how many files are behind) and
+begins_anew (the file with which another time line begins, as stored).
 
    datfs journal list --instance IRIS`,
 		Flags: append([]cli.Flag{
@@ -105,6 +110,7 @@ type journalListing struct {
 type journalLine struct {
 	Name    string        `json:"name"`
 	Missing bool          `json:"missing"` // it must have been, and is nowhere
+	Anew    bool          `json:"anew"`    // another time line begins with it
 	Copies  []journalCopy `json:"copies"`  // the best first
 }
 
@@ -126,12 +132,13 @@ type journalReaches struct {
 	Until    time.Time `json:"until,omitzero"`
 	Missing  []string  `json:"missing"`
 	Beyond   int       `json:"beyond"`
+	Anew     string    `json:"begins_anew,omitempty"`
 }
 
 func newJournalListing(h *dbback.JournalHistory, newest *catalog.SetInfo) journalListing {
 	l := journalListing{Instance: h.Instance, Files: []journalLine{}}
 	for _, e := range h.Entries {
-		line := journalLine{Name: e.Name, Missing: len(e.Copies) == 0, Copies: []journalCopy{}}
+		line := journalLine{Name: e.Name, Missing: len(e.Copies) == 0, Anew: e.Anew, Copies: []journalCopy{}}
 		for _, c := range e.Copies {
 			line.Copies = append(line.Copies, journalCopy{
 				Set: c.Set.String(), StoredAs: c.Stored, Archive: c.Set.IsArchive(), Open: c.Open, Origin: c.Origin,
@@ -151,13 +158,23 @@ func newJournalListing(h *dbback.JournalHistory, newest *catalog.SetInfo) journa
 	l.Reach = &journalReaches{
 		Set: reach.Set.String(), Required: reach.Required, Last: last, Until: until, Missing: orEmpty(reach.Missing), Beyond: reach.Beyond,
 	}
+	if reach.Other != nil {
+		l.Reach.Anew = reach.Other.Stored
+	}
 	return l
 }
 
 // gap returns a warning if journals are missing that a restore of the newest set
-// would go on with.
+// would go on with, or do not follow it.
 func (l *journalListing) gap() error {
-	if l.Reach == nil || len(l.Reach.Missing) == 0 {
+	switch {
+	case l.Reach == nil:
+		return nil
+	case l.Reach.Anew != "":
+		err := warningErrorf("journals of %s: with %s the instance has begun anew, and what it wrote since cannot be applied to %s",
+			printable(l.Instance), printable(l.Reach.Anew), l.Reach.Set)
+		return withHint(err, "take a backup soon: no set leads to what the instance has now")
+	case len(l.Reach.Missing) == 0:
 		return nil
 	}
 	err := warningErrorf("journals of %s: %s missing, and %s behind cannot be applied to %s", printable(l.Instance),
@@ -207,6 +224,9 @@ func printJournalTable(w io.Writer, files []journalLine) {
 		for _, c := range files[0].Copies {
 			stored += c.StoredBytes
 			where = append(where, copyText(c))
+		}
+		if files[0].Anew {
+			where[0] = "begins anew: " + where[0]
 		}
 		t.AppendRow(row(printable(files[0].Name), size(best.Size), size(stored), localTime(best.LastWritten), strings.Join(where, ", ")))
 		files = files[1:]

@@ -221,6 +221,7 @@ type wantArchive struct {
 	Stored   []string    `json:"stored"`
 	Known    int         `json:"known"`
 	Current  string      `json:"current"`
+	Unsure   []string    `json:"unsure"`
 	Warnings []string    `json:"warnings"`
 }
 
@@ -229,6 +230,7 @@ type wantJournals []struct {
 	Files    []struct {
 		Name    string `json:"name"`
 		Missing bool   `json:"missing"`
+		Anew    bool   `json:"anew"`
 		Copies  []struct {
 			Set         string    `json:"set"`
 			StoredAs    string    `json:"stored_as"`
@@ -247,6 +249,7 @@ type wantJournals []struct {
 		Until    time.Time `json:"until"`
 		Missing  []string  `json:"missing"`
 		Beyond   int       `json:"beyond"`
+		Anew     string    `json:"begins_anew"`
 	} `json:"reach"`
 }
 

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,6 +27,7 @@ type ClosedJournals struct {
 	Current  string       // the file that is written to, absolute
 	Files    []StoredFile // closed ones, oldest first: Path is absolute, Suffix as in StoredFile
 	Logs     []StoredFile // the lists of them, copied whenever a journal file is; their names end in ".log"
+	Unsure   []string     // files of which nothing says that they are closed, absolute: not copied
 	Warnings []string     // what could not be looked at, as sentences
 }
 
@@ -48,6 +49,7 @@ type ArchiveReport struct {
 	Stored   []string         // the journal files stored, as they are called in the set
 	Known    int              // closed files that the archive had already
 	Current  string           // the file that the instance writes to, absolute
+	Unsure   []string         // as in ClosedJournals
 	Warnings []string         // what was not as it should be; that of files is in the set too
 }
 
@@ -56,8 +58,10 @@ type ArchiveReport struct {
 // written. It may run while a backup of the instance does.
 //
 // A file is known by its plain name: one that was compressed since it was copied
-// is the same. A file whose name another one has, of another directory or of
-// other content, is stored as NAME.other-1 and so on, with a warning. A file that
+// is the same, unless its time says that it cannot be. A file whose name another one
+// has, of another directory or of other content, is stored as NAME.other-1 and so on,
+// with a warning: an instance may have begun anew with its journals (see
+// [SameTimeLine]). A file that
 // cannot be copied is a warning of the set and not fatal: the set holds what it
 // says it holds, and the next run tries the rest again. If none can be copied
 // there is an error and no set.
@@ -73,7 +77,7 @@ func ArchiveJournals(ctx context.Context, repo *catalog.Repository, source Journ
 	if err != nil {
 		return nil, wrap(err)
 	}
-	a := &archiver{repo: repo, opts: opts, report: &ArchiveReport{Current: closed.Current}}
+	a := &archiver{repo: repo, opts: opts, report: &ArchiveReport{Current: closed.Current, Unsure: closed.Unsure}}
 	for _, text := range closed.Warnings {
 		a.warn(catalog.Problem{Error: text})
 	}
@@ -105,18 +109,10 @@ type archiver struct {
 	repo   *catalog.Repository
 	opts   ArchiveOptions
 	report *ArchiveReport
-	w      *catalog.SetWriter // nil while nothing is known to be new
-	kept   map[string][]kept  // by the plain base name that files had
-	names  map[string]bool    // plain names that are taken in the archive
+	w      *catalog.SetWriter           // nil while nothing is known to be new
+	kept   map[string][]ArchivedJournal // by the plain base name that files had
+	names  map[string]bool              // plain names that are taken in the archive
 	failed []error
-}
-
-// A kept file is one that the archive has.
-type kept struct {
-	dir     string
-	zipped  bool
-	size    int64
-	modTime time.Time
 }
 
 // readArchive makes a list of what the archive has. What is in sets that cannot be
@@ -126,11 +122,11 @@ func (a *archiver) readArchive() error {
 	if sets == nil && err != nil && len(catalog.SetErrors(err)) == 0 {
 		return err
 	}
-	a.kept, a.names = make(map[string][]kept), make(map[string]bool)
+	a.kept, a.names = make(map[string][]ArchivedJournal), make(map[string]bool)
 	for _, s := range sets {
 		for i := range s.Files {
 			if f := &s.Files[i]; f.Section == catalog.SectionJournals && !isJournalLog(f) {
-				a.keep(f)
+				a.keep(archivedFile(s, i))
 			}
 		}
 	}
@@ -138,27 +134,28 @@ func (a *archiver) readArchive() error {
 }
 
 // keep adds a stored file to the list.
-func (a *archiver) keep(f *catalog.FileInfo) {
-	base := filepath.Base(f.Origin)
-	plain := PlainJournal(base)
-	a.kept[plain] = append(a.kept[plain], kept{filepath.Dir(f.Origin), base != plain, f.Size, f.ModTime})
-	a.names[PlainJournal(f.Path)] = true
+func (a *archiver) keep(j ArchivedJournal) {
+	a.kept[j.Name] = append(a.kept[j.Name], j)
+	a.names[PlainJournal(j.Stored)] = true
 }
 
 // has reports whether the archive has the file at path.
 func (a *archiver) has(path string, st fs.FileInfo) bool {
 	base := filepath.Base(path)
 	plain := PlainJournal(base)
-	for _, k := range a.kept[plain] {
-		form, dir := k.zipped == (base != plain), k.dir == filepath.Dir(path)
+	now := ArchivedJournal{Name: plain, Stored: base, Size: st.Size(), ModTime: st.ModTime()}
+	return slices.ContainsFunc(a.kept[plain], func(k ArchivedJournal) bool {
+		form, dir := k.zipped() == now.zipped(), filepath.Dir(k.Origin) == filepath.Dir(path)
 		switch {
-		case form && k.size == st.Size() && k.modTime.Equal(st.ModTime()):
+		case form && sameJournal(k, now, compressedSoon):
 			return true // also if its directory has another name now
-		case dir && (!form || k.size == st.Size()):
-			return true
+		case form:
+			return k.Size == now.Size && SameContent(a.repo, k, path)
+		case k.ModTime.After(now.ModTime):
+			return dir && sameJournal(now, k, compressedSoon)
 		}
-	}
-	return false
+		return dir && sameJournal(k, now, compressedSoon)
+	})
 }
 
 // anyNew reports whether the archive lacks any of the files.
@@ -281,9 +278,16 @@ func (a *archiver) stored(path string, info *catalog.FileInfo) {
 	if otherName.MatchString(info.Path) {
 		was := a.kept[PlainJournal(filepath.Base(path))][0]
 		a.warn(catalog.Problem{Path: path, Error: fmt.Sprintf("the archive has another file of that name, of %s, %d bytes: this one is stored as %s",
-			was.dir, was.size, info.Path)})
+			filepath.Dir(was.Origin), was.Size, info.Path)})
 	}
-	a.keep(info)
+	a.keep(a.inThisSet(path, info))
+}
+
+// inThisSet describes a file that was stored just now. Its set cannot be opened yet.
+func (a *archiver) inThisSet(path string, info *catalog.FileInfo) ArchivedJournal {
+	j := ArchivedJournal{Stored: info.Path, Size: info.Size, Sum: info.XXH64, ModTime: info.ModTime, Origin: path}
+	j.Name = PlainJournal(j.FileName())
+	return j
 }
 
 // fileError makes a warning of an error that concerns one file, and returns any

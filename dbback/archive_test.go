@@ -127,7 +127,7 @@ func archived(t *testing.T, repo *testRepo) string {
 		if log := list[n-1]; log.Name != "journal.log" || log.Stored != log.Name {
 			t.Errorf("the last is %+v", log)
 		}
-		list = list[:n-1]
+		list = slices.DeleteFunc(list, func(j ArchivedJournal) bool { return j.Name == "journal.log" })
 	}
 	var names []string
 	for _, j := range list {
@@ -136,7 +136,7 @@ func archived(t *testing.T, repo *testRepo) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info := set.File(j.File).Info(); info.Path != j.Stored || info.Size != j.Size || j.Name != PlainJournal(j.Stored) || !filepath.IsAbs(j.Origin) {
+		if info := set.File(j.File).Info(); info.Path != j.Stored || info.Size != j.Size || j.Name != PlainJournal(filepath.Base(j.Origin)) || !filepath.IsAbs(j.Origin) {
 			t.Errorf("%+v is %+v", j, info)
 		}
 		if err := set.Close(); err != nil {
@@ -183,6 +183,11 @@ func TestArchiveJournals(t *testing.T) {
 	run("20261122.002.other-1 20261122.003.other-1 20261122.005",
 		"/alt/20261122.002: the archive has another file of that name, of ", "this one is stored as 20261122.003.other-1")
 	run("") // it has these now
+	touched := at(3).Add(time.Second)
+	if err := os.Chtimes(f.path("20261122.003"), touched, touched); err != nil {
+		t.Fatal(err)
+	}
+	run("") // the content is the same
 	f.write("alt/20261122.003", "of a third content, longer")
 	run("20261122.003.other-2", "other-2")
 
@@ -191,12 +196,52 @@ func TestArchiveJournals(t *testing.T) {
 		t.Fatal(err)
 	}
 	run("")
-	if got, want := archived(t, repo), "20261122.001 20261122.002 20261122.003 20261122.004z 20261122.005"; got != want {
+	if got, want := archived(t, repo), "20261122.001 20261122.002 20261122.002.other-1 20261122.003 20261122.003.other-1 20261122.003.other-2 20261122.004z 20261122.005"; got != want {
 		t.Errorf("archive: %s, want %s", got, want)
 	}
 	sets, err := repo.Sets()
 	if err != nil || len(sets) != 5 {
 		t.Errorf("%d sets, %v", len(sets), err)
+	}
+}
+
+// An instance that counts its journal files anew writes other files of the same
+// names into the same directory.
+func TestArchiveJournals_Anew(t *testing.T) {
+	repo := newRepo(t)
+	f := newFakeJournals(t, "20261122.001z", "20261122.002", "20261122.003")
+	f.archive(repo, nil)
+	f.remove("20261122.001z")
+	f.remove("20261122.002")
+	later := func(name, content string, minute int) {
+		f.write(name, content)
+		if err := os.Chtimes(f.path(name), at(minute), at(minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later("20261122.001", "not compressed yet", 65)
+	later("20261122.002z", "content of another", 70)
+	if stored, warnings := f.archive(repo, nil); stored != "20261122.001.other-1 20261122.002z.other-1" || !strings.Contains(warnings, "has another file of that name") {
+		t.Errorf("stored %q: %s", stored, warnings)
+	}
+	if stored, _ := f.archive(repo, nil); stored != "" {
+		t.Errorf("stored again: %q", stored)
+	}
+	f.remove("20261122.001")
+	later("20261122.001z", "content of 20261122.00xz", 135) // of the length of the first one
+	if stored, _ := f.archive(repo, nil); stored != "20261122.001z.other-1" {
+		t.Errorf("stored %q", stored)
+	}
+	h, err := ReadJournalHistory(repo.Repository, "PROD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range h.Entries {
+		got = append(got, fmt.Sprintf("%s %d %t", e.Name, len(e.Copies), e.Anew))
+	}
+	if s, want := strings.Join(got, ", "), "20261122.001 1 false, 20261122.002 1 false, 20261122.001 2 true, 20261122.002 1 false"; s != want {
+		t.Errorf("entries %s, want %s", s, want)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -16,11 +15,13 @@ import (
 // An ArchivedJournal is a journal file in the repository: of a journal archive,
 // or of a backup.
 type ArchivedJournal struct {
-	Name   string          // plain base name, without the z of a compressed one
+	Name   string          // plain base name that it had, without the z of a compressed one
 	Stored string          // as it is stored, in the section "journals"
 	Set    catalog.SetName //
 	File   int             // index in the set's Files
 	Size   int64           // as stored, bytes
+	Sum    string          // of its bytes, as catalog.FileInfo has it; "": not known
+	Open   bool            // it was still written to when it was copied: the file may have more
 
 	// ModTime is when the file was last written to, as it was copied: the moment
 	// up to which it leads. Of a compressed one it may be when it was compressed,
@@ -29,39 +30,34 @@ type ArchivedJournal struct {
 	Origin  string // where it was, absolute
 }
 
+// FileName returns the base name that the file had, with the z of a compressed one:
+// how it is stored, without what tells it from another file of its name.
+func (j ArchivedJournal) FileName() string { return otherName.ReplaceAllString(j.Stored, "") }
+
 // ArchivedJournals returns the journal files that were copied between backups of
-// an instance (see [ArchiveJournals]): each name once, oldest first. Files that
-// have the name of another one (see there) are not among them. The order is that
-// of journal.log as far as the newest copy of it goes, else that of the names. The
-// newest copies of journal.log and its like come last, under their own names. An
-// error that matches [catalog.ErrCorrupt] says which sets of the archive cannot be
-// read; what the others have is returned all the same.
+// an instance (see [ArchiveJournals]), oldest first. A name can be there more than
+// once: [SameTimeLine] says which files follow a set. Within a time line the order
+// is that of journal.log as far as the newest copy of it goes, else that of the
+// names. The copies of journal.log and its like come last, under their own names,
+// oldest first. An error that matches [catalog.ErrCorrupt] says which sets of the
+// archive cannot be read; what the others have is returned all the same.
 func ArchivedJournals(repo *catalog.Repository, instance string) ([]ArchivedJournal, error) {
 	sets, err := archiveSets(repo, instance)
 	if sets == nil && err != nil {
 		return nil, fmt.Errorf("journal archive of %s: %w", instance, err)
 	}
-	newest, logs := make(map[string]ArchivedJournal), make(map[string]ArchivedJournal)
-	for _, s := range sets {
-		for _, j := range journalsOf(s) {
-			newest[j.Name] = j
+	var out []ArchivedJournal
+	for _, e := range newHistory(instance, sets, baseNames(storedLog(repo, sets))).Entries {
+		for _, c := range slices.Backward(e.Copies) {
+			out = append(out, c.ArchivedJournal)
 		}
+	}
+	for _, s := range sets {
 		for i := range s.Files {
-			if j := archivedFile(s, i); isJournalLog(&s.Files[i]) {
-				logs[j.Name] = j
+			if isJournalLog(&s.Files[i]) {
+				out = append(out, archivedFile(s, i))
 			}
 		}
-	}
-	written := make(map[string]time.Time, len(newest))
-	for name, j := range newest {
-		written[name] = j.ModTime
-	}
-	var out []ArchivedJournal
-	for _, name := range orderJournals(written, baseNames(storedLog(repo, sets))) {
-		out = append(out, newest[name])
-	}
-	for _, name := range slices.Sorted(maps.Keys(logs)) {
-		out = append(out, logs[name])
 	}
 	if err != nil {
 		err = fmt.Errorf("journal archive of %s: %w", instance, err)
@@ -101,11 +97,12 @@ func sealedOf(all []*catalog.SetInfo, instance string) []*catalog.SetInfo {
 var otherName = regexp.MustCompile(`\.other-\d+$`)
 
 // journalsOf returns the journal files of a set, in the order in which they are
-// stored.
+// stored. Those of an archive can be of a name that another one has; of those of a
+// backup only the ones are meant that its restore needs.
 func journalsOf(s *catalog.SetInfo) (out []ArchivedJournal) {
 	for i := range s.Files {
 		f := &s.Files[i]
-		if f.Section == catalog.SectionJournals && !isJournalLog(f) && !otherName.MatchString(f.Path) {
+		if f.Section == catalog.SectionJournals && !isJournalLog(f) && (s.SetName().IsArchive() || !otherName.MatchString(f.Path)) {
 			out = append(out, archivedFile(s, i))
 		}
 	}
@@ -120,9 +117,10 @@ func isJournalLog(f *catalog.FileInfo) bool {
 // archivedFile describes the i-th file of a set.
 func archivedFile(s *catalog.SetInfo, i int) ArchivedJournal {
 	f := &s.Files[i]
-	return ArchivedJournal{
-		Name: PlainJournal(f.Path), Stored: f.Path, Set: s.SetName(), File: i, Size: f.Size, ModTime: f.ModTime, Origin: f.Origin,
-	}
+	j := ArchivedJournal{Stored: f.Path, Set: s.SetName(), File: i, Size: f.Size, Sum: f.XXH64, ModTime: f.ModTime, Origin: f.Origin}
+	j.Name = PlainJournal(j.FileName())
+	j.Open = wasOpen(s, j.Name)
+	return j
 }
 
 // storedLog returns the journal files that the journal.log in the sets names which

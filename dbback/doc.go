@@ -54,7 +54,8 @@
 //
 // [ArchiveJournals] copies the closed journal files of an instance into a journal
 // archive: sets under a name of their own, one for each run that finds something
-// new. [ArchivedJournals] lists what they hold together. [ReadJournalHistory] adds
+// new. [ArchivedJournals] lists what they hold together, and [SameTimeLine] says which
+// of it can follow a set. [ReadJournalHistory] adds
 // the journals of backups, says what must have been between them and is missing,
 // and how far a restore of a set can go on ([JournalHistory.Reach]).
 //
@@ -83,6 +84,7 @@
 //	archive.go   ArchiveJournals
 //	archived.go  the journal files of an archive
 //	journalhistory.go  all journal files there are, gaps, how far they lead
+//	timeline.go  which journal files can follow others of their names
 //	journalname.go, journalorder.go, journallog.go  names of journal files,
 //	             their order, journal.log
 //	throttle.go  reads with a limit and a low priority

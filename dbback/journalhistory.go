@@ -23,20 +23,22 @@ const (
 // must have been between them.
 type JournalHistory struct {
 	Instance string
-	Entries  []JournalEntry // oldest first, each name once
+	Entries  []JournalEntry // oldest first, each name once in a time line
+
+	log []string // the names in the newest journal.log
 }
 
 // A JournalEntry is one journal file.
 type JournalEntry struct {
 	Name   string        // plain base name
 	Copies []JournalCopy // the best first; none: it is not in the repository, and that is a gap
+	Anew   bool          // the instance has begun anew with its journals before it: see [SameTimeLine]
 }
 
 // A JournalCopy is a journal file as one set has it.
 type JournalCopy struct {
 	ArchivedJournal
 	StoredBytes int64 // what its new blocks took
-	Open        bool  // it was still written to when it was copied: the file may have more
 }
 
 // ReadJournalHistory returns what the repository knows of an instance's journal files. Gaps
@@ -60,26 +62,45 @@ func ReadJournalHistory(repo *catalog.Repository, instance string) (*JournalHist
 }
 
 func newHistory(instance string, sets []*catalog.SetInfo, log []string) *JournalHistory {
-	copies := make(map[string][]JournalCopy)
-	written := make(map[string]time.Time)
+	var files []JournalCopy
 	for _, s := range sets {
 		for _, j := range journalsOf(s) {
-			c := JournalCopy{ArchivedJournal: j, StoredBytes: s.Files[j.File].StoredBytes, Open: wasOpen(s, j.Name)}
-			copies[j.Name] = append(copies[j.Name], c)
-			if at := written[j.Name]; at.IsZero() || j.ModTime.Before(at) {
-				written[j.Name] = j.ModTime
-			}
+			files = append(files, JournalCopy{j, s.Files[j.File].StoredBytes})
+		}
+	}
+	h := &JournalHistory{Instance: instance, log: log}
+	lines := timeLines(files)
+	for i, line := range lines {
+		var listed []string
+		if i == len(lines)-1 { // the newest journal.log is of the newest time line
+			listed = log
+		}
+		entries := journalEntries(line, listed)
+		entries[0].Anew = i > 0
+		h.Entries = append(h.Entries, entries...)
+	}
+	return h
+}
+
+// journalEntries puts the files of one time line into their order, with those that
+// are missing between them.
+func journalEntries(files []JournalCopy, log []string) (entries []JournalEntry) {
+	copies := make(map[string][]JournalCopy)
+	written := make(map[string]time.Time)
+	for _, c := range files {
+		copies[c.Name] = append(copies[c.Name], c)
+		if at := written[c.Name]; at.IsZero() || c.ModTime.Before(at) {
+			written[c.Name] = c.ModTime
 		}
 	}
 	for _, name := range missingNames(written, log) {
 		written[name] = time.Time{}
 	}
-	h := &JournalHistory{Instance: instance}
 	for _, name := range orderJournals(written, log) {
 		slices.SortStableFunc(copies[name], betterCopy)
-		h.Entries = append(h.Entries, JournalEntry{Name: name, Copies: copies[name]})
+		entries = append(entries, JournalEntry{Name: name, Copies: copies[name]})
 	}
-	return h
+	return entries
 }
 
 // wasOpen returns whether a set's copy of the journal file with its marker may lack
@@ -111,9 +132,13 @@ func betterCopy(a, b JournalCopy) int {
 type JournalReach struct {
 	Set      catalog.SetName
 	Required string        // the oldest journal file that a restore of it needs, plain base name
-	Files    []JournalCopy // from that one on without a gap, oldest first
+	Files    []JournalCopy // without StoredBytes: from that one on without a gap, oldest first
 	Missing  []string      // what would be next and is not there, if there is anything behind it; plain base names
 	Beyond   int           // how many stored files are behind that, and of no use to the set
+
+	// Other is the file with which another time line begins, nil if there is none:
+	// what was written since does not follow the set (see [SameTimeLine]).
+	Other *ArchivedJournal
 }
 
 // Last returns the name of the last file, and when it was last written to: a
@@ -130,8 +155,9 @@ func (r *JournalReach) Last() (name string, until time.Time) {
 // of it needs journals.
 var ErrNoJournals = errors.New("it does not say which journals a restore of it needs")
 
-// Reach says how far a restore of a set can go on. Only files of the prefix of
-// the required one are looked at: what it means for a restore if that changed in
+// Reach says how far a restore of a set can go on: with its own journal files and
+// those of the archive that are of its time line. Only files of the prefix of the
+// required one are looked at: what it means for a restore if that changed in
 // between, as when another member became a mirror's primary, is not documented.
 func (h *JournalHistory) Reach(set *catalog.SetInfo) (*JournalReach, error) {
 	r := &JournalReach{Set: set.SetName()}
@@ -142,8 +168,25 @@ func (h *JournalHistory) Reach(set *catalog.SetInfo) (*JournalReach, error) {
 	if !ok {
 		return nil, fmt.Errorf("set %v: %w", set.SetName(), ErrNoJournals)
 	}
-	var own []JournalEntry
+	var files []ArchivedJournal
+	var log []string
 	for _, e := range h.Entries {
+		for _, c := range e.Copies {
+			if c.Set.IsArchive() {
+				files = append(files, c.ArchivedJournal)
+			}
+		}
+	}
+	line, other := SameTimeLine(set, files)
+	if r.Other = other; other == nil {
+		log = h.log
+	}
+	var copies []JournalCopy
+	for _, j := range append(RequiredJournals(set), line...) {
+		copies = append(copies, JournalCopy{ArchivedJournal: j})
+	}
+	var own []JournalEntry
+	for _, e := range journalEntries(copies, log) {
 		if n, ok := ParseJournalName(e.Name); ok && n.Prefix == required.Prefix {
 			own = append(own, e)
 		}

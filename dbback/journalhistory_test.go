@@ -8,12 +8,17 @@ import (
 	"datfs/catalog"
 )
 
-// setWith returns a set that holds journal files; those of one minute in their
-// names' order were last written a minute apart.
+// setWith returns a set that holds journal files; each was written to last in the
+// minute that its counter says.
 func setWith(instance, name, required, files string) *catalog.SetInfo {
 	s := &catalog.SetInfo{Instance: instance, Name: name, State: catalog.StateComplete}
-	for i, file := range strings.Fields(files) {
-		s.Files = append(s.Files, catalog.FileInfo{Path: file, Section: catalog.SectionJournals, Size: 100, ModTime: at(i), Origin: "/j/" + file})
+	for file := range strings.FieldsSeq(files) {
+		n, _ := ParseJournalName(otherName.ReplaceAllString(file, ""))
+		wrote := at(n.Count)
+		if n.Day > "20261122" {
+			wrote = wrote.AddDate(0, 0, 1)
+		}
+		s.Files = append(s.Files, catalog.FileInfo{Path: file, Section: catalog.SectionJournals, Size: 100, ModTime: wrote, Origin: "/j/" + file})
 	}
 	if required != "" {
 		s.Method = &catalog.Method{Journal: &catalog.JournalRange{Required: "/j/" + required, Files: strings.Fields(files)}}

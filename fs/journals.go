@@ -29,33 +29,42 @@ func addJournals(top *children, sets []*set, started time.Time) {
 	top.addDir("journals", dirAttr(newestTime(archives, started)), false, func(c *children) {
 		for _, in := range byInstance(archives) {
 			name, _ := catalog.ArchivedInstance(in.name)
-			c.addDir(name, dirAttr(newestTime(in.sets, started)), false, archivedFiles(in.sets))
+			backups := slices.DeleteFunc(slices.Clone(sets), func(s *set) bool { return s.info.Instance != name || !s.sealed() })
+			c.addDir(name, dirAttr(newestTime(in.sets, started)), false, archivedFiles(in.sets, backups))
 		}
 	})
 }
 
-// archivedFiles fills an instance's directory below "journals". A journal file is
-// in one set; of what is in several, which is the lists of them, the newest is
-// shown.
-func archivedFiles(sets []*set) func(*children) {
+// archivedFiles fills an instance's directory below "journals" with what the sets of
+// its archive hold. A journal file is in one set; of the lists of them, which are in
+// several, that is shown which was written to last: a backup may have a newer one than
+// the archive.
+func archivedFiles(archive, backups []*set) func(*children) {
 	return func(c *children) {
 		shown := make(map[string]*entry)
+		written := make(map[string]time.Time)
 		var names []string
-		for _, s := range sets {
+		show := func(s *set, i int) {
+			f := &s.info.Files[i]
+			name := plainName(path.Base(original(f.Path)))
+			switch {
+			case shown[name] == nil:
+				names = append(names, name)
+			case isList(f) && f.ModTime.Before(written[name]):
+				return
+			}
+			e := s.fileEntry(i)
+			// Another list takes the place of this one under the same path: the
+			// kernel must not keep it.
+			e.fixed = e.fixed && !isList(f)
+			shown[name], written[name] = e, f.ModTime
+		}
+		for _, s := range slices.Concat(archive, backups) {
 			for i := range s.info.Files {
 				f := &s.info.Files[i]
-				if f.Section != catalog.SectionJournals {
-					continue
+				if f.Section == catalog.SectionJournals && (s.info.SetName().IsArchive() || isList(f)) {
+					show(s, i)
 				}
-				e := s.fileEntry(i)
-				// Another list takes the place of this one under the same path: the
-				// kernel must not keep it.
-				e.fixed = e.fixed && path.Ext(f.Path) != ".log"
-				name := plainName(path.Base(original(f.Path)))
-				if shown[name] == nil {
-					names = append(names, name)
-				}
-				shown[name] = e
 			}
 		}
 		slices.Sort(names)
@@ -64,3 +73,6 @@ func archivedFiles(sets []*set) func(*children) {
 		}
 	}
 }
+
+// isList returns whether a file is a list of journal files.
+func isList(f *catalog.FileInfo) bool { return path.Ext(f.Path) == ".log" }

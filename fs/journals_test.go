@@ -58,6 +58,38 @@ func TestNewTree_Journals(t *testing.T) {
 	}
 }
 
+// The list that was written to last is shown, whichever set it is of.
+func TestNewTree_JournalLog(t *testing.T) {
+	list := func(hours int) catalog.FileInfo {
+		f := journalFile("journal.log")
+		f.ModTime = firstSet.Add(time.Duration(hours) * time.Hour)
+		return f
+	}
+	for _, tt := range []struct {
+		name                  string
+		backup, first, second int // when the list was written to
+		set                   string
+	}{
+		{"of the archive", 1, 2, 3, "A.journals/2"},
+		{"an older one that was archived later", 1, 3, 2, "A.journals/1"},
+		{"of a backup since", 4, 2, 3, "A/9"},
+	} {
+		root := treeOf(
+			info("A", "9", catalog.StateComplete, journalFile("20261122.003"), list(tt.backup)),
+			info("A.journals", "1", catalog.StateComplete, journalFile("20261122.001"), list(tt.first)),
+			info("A.journals", "2", catalog.StateComplete, journalFile("20261122.002"), list(tt.second)),
+			info("B", "1", catalog.StateComplete, list(9)),
+		)
+		e := root.find("journals/A/journal.log")
+		if got := e.set.info.SetName().String(); got != tt.set || e.fixed {
+			t.Errorf("%s: it is of %s, want %s", tt.name, got, tt.set)
+		}
+		if root.find("journals/A/20261122.003") != nil {
+			t.Errorf("%s: a journal file of a backup is shown", tt.name)
+		}
+	}
+}
+
 // A tree without archives has no journals.
 func TestNewTree_NoJournals(t *testing.T) {
 	if treeOf(info("A", "1", catalog.StateComplete, journalFile("20261122.001"))).child("journals") != nil {

@@ -349,6 +349,61 @@ func TestJournal_Gap(t *testing.T) {
 	}
 }
 
+// An instance that has lost its journals and counts them anew: what the archive has of
+// before is not applied to a set of after, though the names go on.
+func TestJournal_Anew(t *testing.T) {
+	s := newSite(t, practice.StartOptions{Load: practice.LoadLight})
+	s.backup(t, 0)
+	for range 8 {
+		s.switchJournal(t)
+	}
+	s.archive(t, 0)
+	if err := s.inst.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.RemoveAll(filepath.Join(s.dir, "mgr/journal")), os.Mkdir(filepath.Join(s.dir, "mgr/journal"), 0o770),
+		os.Remove(filepath.Join(s.dir, "mgr/journal.log"))); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(s.oplog) // its names would be there twice
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.oplog, bytes.ReplaceAll(log, []byte("/mgr/journal/"), []byte("/mgr/lost/")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second) // steps of a backup are dated in whole ones
+	s.start(t, practice.StartOptions{Load: practice.LoadLight, Oplog: s.oplog})
+	s.backup(t, 0)
+	required := filepath.Base(s.newest(t).Method.Journal.Required)
+	files, reach := s.journals(t, 0)
+	if names := archivedNames(files); required >= names[len(names)-1] || reach.Last != filepath.Base(s.newest(t).Method.Journal.Marker) {
+		t.Fatalf("required %s, archived %v: reach %+v", required, names, reach)
+	}
+	restore := func(last string) {
+		t.Helper()
+		to := t.TempDir()
+		r := s.datfs(t, "restore", "iris", "PRACTICE/latest", "--database", "APP", "--to", to, "--instance", "PRACTICE", "--yes")
+		if r.code != 0 || !strings.Contains(r.stdout, last) {
+			t.Errorf("restore: exit code %d, want it to end at %s\n%s%s", r.code, last, r.stdout, r.stderr)
+		}
+		s.compareAt(t, s.database("app"), filepath.Join(to, s.database("app")), last)
+	}
+	restore(reach.Last)
+	for range 3 {
+		time.Sleep(200 * time.Millisecond)
+		s.switchJournal(t)
+	}
+	if run := s.archive(t, 3); !slices.ContainsFunc(run.Stored, func(name string) bool { return strings.Contains(name, ".other-") }) {
+		t.Errorf("stored %q", run.Stored)
+	}
+	_, reach = s.journals(t, 0)
+	if reach.Last <= required || len(reach.Missing) > 0 {
+		t.Errorf("reach %+v", reach)
+	}
+	restore(reach.Last)
+}
+
 // A journal file that a backup has stored costs next to nothing in the archive.
 func TestJournal_Dedup(t *testing.T) {
 	s := newSite(t, practice.StartOptions{})

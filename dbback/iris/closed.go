@@ -41,7 +41,9 @@ func (e *Engine) ClosedJournals(ctx context.Context) (*dbback.ClosedJournals, er
 	for _, err := range unread {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("journal files that are there cannot be seen: %v", err))
 	}
-	for _, path := range closedOnes(append(paths, e.loggedJournals()...), name) {
+	files, unsure := closedOnes(append(paths, e.loggedJournals()...), name)
+	out.Unsure = unsure
+	for _, path := range files {
 		out.Files = append(out.Files, journal(path, filepath.Base(path), true))
 	}
 	return out, nil
@@ -93,8 +95,8 @@ func (e *Engine) loggedJournals() (paths []string) {
 // of each other prefix all but the newest, of which nothing says that it is closed
 // unless it is compressed (a mirror's files come from its primary). Of the two
 // forms of a file the uncompressed one is taken, as the other may not be finished.
-// The result is in the order of days and counters, each file once.
-func closedOnes(paths []string, current dbback.JournalName) []string {
+// These are unsure. The result is in the order of days and counters, each file once.
+func closedOnes(paths []string, current dbback.JournalName) (closed, unsure []string) {
 	newest := make(map[string]dbback.JournalName) // by prefix
 	var files []journalFile
 	for _, path := range paths {
@@ -111,12 +113,18 @@ func closedOnes(paths []string, current dbback.JournalName) []string {
 		if f.Prefix == current.Prefix {
 			return f.Compare(current) >= 0
 		}
-		return f.Compare(newest[f.Prefix]) == 0 && !newest[f.Prefix].Zipped
+		if f.Compare(newest[f.Prefix]) != 0 || newest[f.Prefix].Zipped {
+			return false
+		}
+		if !slices.Contains(unsure, f.path) {
+			unsure = append(unsure, f.path)
+		}
+		return true
 	})
 	slices.SortStableFunc(files, func(a, b journalFile) int {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Prefix, b.Prefix), cmp.Compare(a.Count, b.Count))
 	})
-	return eachOnce(files)
+	return eachOnce(files), unsure
 }
 
 // eachOnce returns the paths of the files without those that are another form, or

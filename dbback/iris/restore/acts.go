@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"datfs/catalog"
 	"datfs/dbback"
 	"datfs/dbback/iris/session"
 )
@@ -205,113 +204,6 @@ func (c *unusedAct) run(_ context.Context, _ *restoration) error {
 	}
 	if len(users) > 0 {
 		return fmt.Errorf("still in use: %s", strings.Join(users, "; "))
-	}
-	return nil
-}
-
-// An extractAct copies out of the set what the instance reads: its processes may
-// not be able to read a mount.
-type extractAct struct{ p *Plan }
-
-func (c *extractAct) show(b *book) {
-	p := c.p
-	b.shell(b.newDir(p.Work))
-	b.shell(fmt.Sprintf(`cp "$SET"/incremental/%s "$WORK"/`, shellWord(p.Set.Method.Incrementals[0])))
-	if !p.journals.none {
-		b.shell(b.newDir(p.journalDir()))
-		for _, j := range p.journals.files {
-			if !j.local() {
-				b.shell(p.fetch(j))
-			}
-		}
-		if log := p.journals.log; log != nil && !log.local() && p.Way != WayDatabases {
-			b.shell(p.fetch(*log))
-		}
-	}
-	b.shell(b.own(p.Work), b.share())
-	if p.journals.none {
-		return
-	}
-	if p.Way == WayEverything {
-		b.say("survived", p.number(stepJournals))
-	}
-	if b.all {
-		b.archive()
-	}
-}
-
-// fetch returns the command that copies a journal file out of the mount. Into the
-// running instance only those are copied that it has no more.
-func (p *Plan) fetch(j journalSource) string {
-	from := `"$SET"/journals/` + shellWord(j.stored)
-	if j.set != p.Set.SetName() {
-		from = p.archiveDir() + "/" + shellWord(j.stored)
-	}
-	cp := "cp " + from + ` "$WORK"/journals/`
-	if p.Way != WayDatabases {
-		return cp
-	}
-	origin := dbback.PlainJournal(j.origin)
-	return fmt.Sprintf("[ -e %s ] || [ -e %s ] || %s", shellWord(origin), shellWord(origin+"z"), cp)
-}
-
-func (c *extractAct) run(ctx context.Context, r *restoration) (err error) {
-	p := c.p
-	work, err := r.openOwned(p.Work)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, work.close()) }()
-	for i, f := range p.Set.Files {
-		if f.Section == catalog.SectionIncremental && f.Path == p.Set.Method.Incrementals[0] {
-			if err := r.extract(ctx, work, p.Set.SetName(), map[int]string{i: filepath.Base(p.incremental())}); err != nil {
-				return err
-			}
-		}
-	}
-	if p.journals.none {
-		return nil
-	}
-	journals, err := r.openOwned(p.journalDir())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, journals.close()) }()
-	place := make(map[catalog.SetName]map[int]string)
-	add := func(set catalog.SetName, file int, name string) {
-		if set.Name == "" {
-			return // it is the instance's, and stays where it is
-		}
-		if place[set] == nil {
-			place[set] = make(map[int]string)
-		}
-		place[set][file] = name
-	}
-	for _, j := range p.journals.files {
-		if p.Way != WayDatabases || !j.there() {
-			add(j.set, j.file, j.stored)
-		}
-	}
-	log := p.journals.log
-	if p.Way == WayDatabases {
-		log = nil // it has its own
-	}
-	switch {
-	case log != nil && log.local():
-		text, err := readAlone(log.origin)
-		if err == nil {
-			err = journals.write(dbback.JournalLog, text)
-		}
-		if err != nil {
-			return err
-		}
-	case log != nil:
-		add(log.set, log.file, dbback.JournalLog)
-	}
-	for set, files := range place {
-		if err := r.extract(ctx, journals, set, files); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -66,6 +66,8 @@
 //   - With which exit code a start without recovery ends that does not come fully up:
 //     only "iris qlist" is asked. The manual's steps for that are an operator's
 //     (ByHandError).
+//   - Whether an instance that has lost its journals counts them anew, so that names come
+//     again: content and times say what follows a set, never names alone.
 //   - Whether IRISSECURITY can be dismounted while the instance is up, and how
 //     volumes in other directories are moved: both are refused.
 //
@@ -79,8 +81,10 @@
 //
 //	way.go          which databases to where, by which way: the plan
 //	journalplan.go  which journal files it applies
+//	journalfind.go  those that the instance itself has, and what is missing
 //	steps.go        its steps, and where one that failed begins again
 //	acts.go         what steps do: what a run-book shows and what is run
+//	extract.go      what is copied out of sets for the instance
 //	everything.go   what only a restore of everything does
 //	places.go       whether what is restored elsewhere comes to lie where something is
 //	look.go         whether it can be done

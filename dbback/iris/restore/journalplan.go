@@ -27,6 +27,12 @@ type journalPlan struct {
 	reaches time.Time
 	next    *journalSource // the file after the last one, which Until kept out
 	beyond  string         // the first file that is there after a gap, which ends the files
+	open    bool           // the last of files was copied before it was whole
+
+	// other is the file with which another time line begins: what was written since
+	// does not follow the set. nil: there is none.
+	other *journalSource
+	lost  string // the instance's journal.log names it after the last one, and it is nowhere
 }
 
 // A journalSource is a journal file, of the repository or where the instance has
@@ -34,6 +40,7 @@ type journalPlan struct {
 type journalSource struct {
 	name   string          // without the z of compression
 	stored string          // as it is called in the set
+	was    string          // as it was called: stored, but for what tells it from another of its name
 	set    catalog.SetName // the zero value: it is at origin
 	file   int             // index in the set's Files
 	wrote  time.Time       // when it was written to last
@@ -82,40 +89,48 @@ func (p *Plan) chooseJournals() error {
 func sourceOf(info *catalog.SetInfo, i int) journalSource {
 	f := &info.Files[i]
 	return journalSource{
-		name: filepath.Base(dbback.PlainJournal(f.Path)), stored: f.Path, set: info.SetName(), file: i, wrote: f.ModTime, origin: f.Origin, size: f.Size,
+		name: filepath.Base(dbback.PlainJournal(f.Path)), stored: f.Path, was: f.Path, set: info.SetName(), file: i, wrote: f.ModTime, origin: f.Origin, size: f.Size,
 	}
 }
 
-// addLater adds the files of the archive that follow the set's without a gap. The
-// set's last one may have been copied before it was whole: then the archive's copy
-// takes its place, and without that nothing can follow.
+func laterSource(a dbback.ArchivedJournal) journalSource {
+	return journalSource{
+		name: a.Name, stored: a.Stored, was: a.FileName(), set: a.Set, file: a.File, wrote: a.ModTime, origin: a.Origin, size: a.Size,
+	}
+}
+
+// addLater adds the files of the archive, and of the instance itself, that follow
+// the set's without a gap, and are of its time line. The set's last one may have been
+// copied before it was whole: then another copy takes its place, and without that
+// nothing can follow. Of the lists of journal files the one that was written to last
+// is taken.
 func (p *Plan) addLater() {
 	j := &p.journals
-	open := p.Set.Method.Facts[dbback.FactJournal] == dbback.JournalOpen
-	later := slices.Clone(p.opts.Later)
-	slices.SortStableFunc(later, func(a, b dbback.ArchivedJournal) int {
-		x, _ := dbback.ParseJournalName(a.Name) // what is none, such as journal.log, comes first
-		y, _ := dbback.ParseJournalName(b.Name)
-		return x.Compare(y)
-	})
-	for _, a := range later {
-		s := journalSource{name: a.Name, stored: a.Stored, set: a.Set, file: a.File, wrote: a.ModTime, origin: a.Origin, size: a.Size}
+	j.open = p.Set.Method.Facts[dbback.FactJournal] == dbback.JournalOpen
+	line, other := dbback.SameTimeLine(p.Set, p.opts.Later)
+	if other != nil {
+		s := laterSource(*other)
+		j.other = &s
+	}
+	for _, a := range line {
+		s := laterSource(a)
 		if a.Name == dbback.JournalLog {
-			j.log = &s
+			if j.log == nil || s.wrote.After(j.log.wrote) {
+				j.log = &s
+			}
 			continue
 		}
 		end := len(j.files) - 1
 		last, ok := dbback.ParseJournalName(j.files[end].name)
 		next, ok2 := dbback.ParseJournalName(a.Name)
 		switch {
-		case !ok || !ok2 || next.Prefix != last.Prefix || next.Compare(last) < 0:
+		case !ok || !ok2 || j.beyond != "" || next.Compare(last) < 0:
 		case next.Compare(last) == 0:
-			if open {
-				j.files[end], open = s, false
+			if j.open {
+				j.files[end], j.open = s, false
 			}
-		case open || !follows(last, next) || p.lacks(last, next):
+		case j.open || !follows(last, next) || p.lacks(last, next):
 			j.beyond = a.Name
-			return
 		default:
 			j.files = append(j.files, s)
 		}
@@ -144,6 +159,7 @@ func (p *Plan) limit(least string) error {
 		if p.Way != WayDatabases {
 			end := j.files[len(j.files)-1]
 			j.last, j.reaches = end.name, end.wrote
+			j.lost = p.lostAfter(end.name)
 		}
 		return nil
 	}
@@ -167,16 +183,6 @@ func (p *Plan) limit(least string) error {
 	return nil
 }
 
-// gapText says that journal files are missing without which the restore cannot go
-// on to those after them; "" if none are, or the instance may have them itself.
-func (p *Plan) gapText(lang string) string {
-	j := &p.journals
-	if j.none || j.last == "" || j.beyond == "" {
-		return ""
-	}
-	return say(lang, "gap", j.last, j.beyond)
-}
-
 // stamp writes a time for people, in the local zone, which it names.
 func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
@@ -190,6 +196,9 @@ func (s *journalSource) there() bool {
 	}
 	return false
 }
+
+// untilFlag writes a time as --until takes it, in whatever zone it is read.
+func untilFlag(t time.Time) string { return t.Local().Format(time.RFC3339) }
 
 // local returns whether a journal file is used where the instance has it.
 func (s *journalSource) local() bool { return s.set.Name == "" }
@@ -212,35 +221,4 @@ func (p *Plan) lastPath() string {
 		return dbback.PlainJournal(end.origin)
 	}
 	return p.journalDir() + j.last
-}
-
-// asksForJournals returns whether the restore looks for further journal files of
-// the running instance: those that it has closed before Until.
-func (o *Options) asksForJournals() bool {
-	return !o.Until.IsZero() && !o.NoJournals && !o.Everything && o.To == "" && len(o.Redirect) == 0
-}
-
-// localJournals returns the journal files in directories of this machine that an
-// instance closed after the last one of the set: all but the current one.
-func localJournals(info *catalog.SetInfo, dirs []string, current string) (out []dbback.ArchivedJournal) {
-	r := info.Method.Journal
-	if r == nil || len(r.Files) == 0 {
-		return nil
-	}
-	last, ok := dbback.ParseJournalName(r.Files[len(r.Files)-1])
-	if !ok {
-		return nil
-	}
-	seen := make(map[string]bool)
-	paths, _ := session.FilesIn(dirs) // one that cannot be looked into has none
-	for _, path := range paths {
-		n, ok := dbback.ParseJournalName(filepath.Base(path))
-		st, err := os.Stat(path)
-		if !ok || err != nil || n.Prefix != last.Prefix || n.Compare(last) <= 0 || seen[n.String()] || dbback.PlainJournal(path) == dbback.PlainJournal(current) {
-			continue
-		}
-		seen[n.String()] = true
-		out = append(out, dbback.ArchivedJournal{Name: n.String(), Stored: filepath.Base(path), Size: st.Size(), ModTime: st.ModTime(), Origin: path})
-	}
-	return out
 }

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,7 +23,7 @@ func later(specs ...string) (out []dbback.ArchivedJournal) {
 			Name: dbback.PlainJournal(stored), Stored: stored, Set: catalog.SetName{Instance: "PROD.journals", Name: "a"}, File: i,
 			Size: 4096, ModTime: at(clock), Origin: "/usr/irissys/mgr/journal/" + stored,
 		}
-		if local {
+		if a.Name = dbback.PlainJournal(a.FileName()); local {
 			a.Set = catalog.SetName{}
 		}
 		out = append(out, a)
@@ -80,7 +81,11 @@ func TestNewPlan_Journals(t *testing.T) {
 		{"one missing that the instance has", all(Options{Later: later("20261122.003 23:00:00", "20261122.004@ 23:10:00", "20261123.001 23:30:00"), Missing: []string{"20261122.004", "M-20261122.005", "x"}}), own + " 20261122.003 20261122.004 20261123.001", "20261123.001", "23:30:00", ""},
 		{"a day that begins with another", all(Options{Later: later("20261123.002 23:30:00")}), own, "20261122.002", "03:03:00", ""},
 		{"over a thousand a day", all(Options{Later: later(manyJournals(3, 1001)...)}), own + " " + strings.Join(plainNames(manyJournals(3, 1001)), " "), "20261122.1001", "04:00:00", ""},
-		{"what is no journal file", all(Options{Later: later("x 04:00:00", "20261122.003.other-1 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
+		{"of a time line that is lost", all(Options{Later: later("20261122.002 02:00:00", "20261122.003 02:30:00", "20261122.004 02:40:00")}), own, "20261122.002", "03:03:00", ""},
+		{"of a time line that is lost, and of its own", all(Options{Later: later("20261122.003 02:30:00", "20261122.004 02:40:00", "20261122.003.other-1 04:00:00", "20261122.004z.other-1 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
+		{"of a time line that came later", all(Options{Later: later("20261122.003 04:00:00", "20261122.003.other-1 05:00:00", "20261122.004 06:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
+		{"until after another time line", in(Options{Until: at("07:00:00"), Later: later("20261122.003 04:00:00", "20261122.003.other-1 05:00:00", "20261122.004 06:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
+		{"what is no journal file", all(Options{Later: later("x 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -198,9 +203,97 @@ func TestPlan_JournalPlaces(t *testing.T) {
 	if p.lastPath() != "/usr/irissys/mgr/journal/20261122.004" || !slices.Equal(p.journals.locations(), []string{"/usr/irissys/mgr/journal/"}) {
 		t.Errorf("the last one is at %s, places are %q", p.lastPath(), p.journals.locations())
 	}
+	stale := mustPlan(t, madeSet(), Options{Everything: true, Later: later("journal.log 02:00:00", "journal.log 03:00:00")})
+	if log := stale.journals.log; log.set != stale.Set.SetName() {
+		t.Errorf("journal.log is the archive's, which is older: %+v", log)
+	}
+	anew := mustPlan(t, madeSet(), Options{Everything: true, Later: later("20261122.003 04:00:00", "journal.log 04:30:00", "20261122.003.other-1 05:00:00", "journal.log 06:00:00")})
+	if log := anew.journals.log; !log.wrote.Equal(at("04:30:00")) {
+		t.Errorf("journal.log is of another time line: %+v", log)
+	}
 	none := mustPlan(t, madeSet(withoutFile("journal.log")), Options{Databases: []string{"USER"}})
 	if none.journals.log != nil {
 		t.Errorf("journal.log of a set without one: %+v", none.journals.log)
+	}
+}
+
+// A file that has another's name in the archive gets its own back.
+func TestPlan_FetchOther(t *testing.T) {
+	p := mustPlan(t, madeSet(), Options{Everything: true, Later: later("20261122.003z.other-1 04:00:00")})
+	if got, want := p.fetch(p.journals.files[3]), `cp "$SET"/../../../journals/PROD/20261122.003z.other-1 "$WORK"/journals/20261122.003z`; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if got := p.lastPath(); got != p.journalDir()+"20261122.003" {
+		t.Errorf("the last one is %s", got)
+	}
+}
+
+// What is missing up to the current file is found before anything is done, and the
+// way out is shown.
+func TestPlan_CheckJoined(t *testing.T) {
+	inUTC(t)
+	open := func(i *catalog.SetInfo) { i.Method.Facts[dbback.FactJournal] = dbback.JournalOpen }
+	none := func(*catalog.SetInfo) {}
+	for _, tt := range []struct {
+		name    string
+		change  func(*catalog.SetInfo)
+		opts    Options
+		current string
+		says    string // "": it is not refused
+	}{
+		{"the current one follows the set", none, Options{}, "20261122.003", ""},
+		{"of the next day", none, Options{}, "20261123.001", ""},
+		{"in between from the archive and the instance", none, Options{Later: later("20261122.003 04:00:00", "20261122.004@ 05:00:00")}, "20261122.005", ""},
+		{"one is missing", none, Options{}, "20261122.004", "the journal files between 20261122.002 and the current one, 20261122.004, are neither in the repository nor in the instance's directories: use --until '" + untilFlag(at("03:03:00")) + "' to end at 20261122.002, or --no-journals"},
+		{"one is missing behind others", none, Options{Later: later("20261122.003 04:00:00", "20261122.005@ 05:00:00")}, "20261122.006", "between 20261122.003 and the current one, 20261122.006"},
+		{"the list names one that is missing", none, Options{Missing: []string{"20261122.003"}}, "20261123.001", "between 20261122.002 and the current one, 20261123.001"},
+		{"of another prefix", none, Options{}, "M-20261122.003", "between 20261122.002 and the current one, M-20261122.003"},
+		{"of counters that begin anew", none, Options{}, "20261122.001", "between 20261122.002 and the current one, 20261122.001"},
+		{"one is missing, but it ends before", none, Options{Until: at("03:30:00")}, "20261122.009", ""},
+		{"one is missing, but no journals are wanted", none, Options{NoJournals: true}, "20261122.009", ""},
+		{"the current one is not known", none, Options{}, "", ""},
+		{"open when copied, and still the current one", open, Options{}, "20261122.002", ""},
+		{"open when copied, and lost since", open, Options{}, "20261122.003", "20261122.002 was copied before it was whole"},
+		{"open when copied, and still there", open, Options{Later: later("20261122.002@ 03:30:00")}, "20261122.003", ""},
+		{"another time line", none, Options{Later: later("20261122.002@ 03:30:00")}, "20261122.003", "/usr/irissys/mgr/journal/20261122.002, written to last at " + stamp(at("03:30:00")) + ", is another file than the one of that name"},
+		{"another time line, though it ends before", none, Options{Until: at("03:03:00"), Later: later("20261122.002@ 03:30:00")}, "20261122.003", "the instance has begun anew with its journals"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.opts.Databases, tt.opts.found.current = []string{"USER"}, tt.current
+			err := mustPlan(t, madeSet(tt.change), tt.opts).checkJoined()
+			switch {
+			case tt.says == "" && err != nil:
+				t.Error(err)
+			case tt.says != "" && (!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), tt.says)):
+				t.Errorf("error %v\nwant %s", err, tt.says)
+			}
+		})
+	}
+	if err := mustPlan(t, madeSet(), Options{Everything: true, found: foundJournals{current: "20261122.009"}}).checkJoined(); err != nil {
+		t.Errorf("of everything: %v", err)
+	}
+}
+
+func TestPlan_GapText(t *testing.T) {
+	inUTC(t)
+	for _, tt := range []struct {
+		name string
+		opts Options
+		says string
+	}{
+		{"nothing is missing", Options{Everything: true, Later: later("20261122.003 04:00:00")}, ""},
+		{"a gap", Options{Everything: true, Later: later("20261122.004 04:00:00")}, "Journal files between 20261122.002 and 20261122.004 are missing"},
+		{"a gap into the running instance", Options{Databases: []string{"USER"}, Later: later("20261122.004 04:00:00")}, "no journal files between 20261122.002 and 20261122.004: the instance itself must still have them. If it has not, end at 20261122.002, with `--until '" + untilFlag(at("03:03:00")) + "'`"},
+		{"another time line", Options{Everything: true, Later: later("20261122.002.other-1 04:00:00")}, "20261122.002.other-1, written to last at " + stamp(at("04:00:00")) + ", is another file"},
+		{"until before it", Options{Everything: true, Until: at("03:10:00"), Later: later("20261122.003 04:00:00", "20261122.003.other-1 05:00:00")}, ""},
+		{"the list names more", Options{Everything: true, found: foundJournals{listed: []string{"20261122.002", "20261122.003", "20261122.004"}}}, "After 20261122.002 the instance's `journal.log` names 20261122.003, which is not there"},
+		{"the list names no more", Options{Everything: true, found: foundJournals{listed: []string{"20261122.002", "M-20261122.003", "x"}}}, ""},
+	} {
+		p := mustPlan(t, madeSet(), tt.opts)
+		text, book := p.gapText(English), p.RunBook(English)
+		if (text != "") != (tt.says != "") || !strings.Contains(text, tt.says) || !strings.Contains(book, text) {
+			t.Errorf("%s: %q, want %q", tt.name, text, tt.says)
+		}
 	}
 }
 
@@ -220,11 +313,12 @@ func TestLocalJournals(t *testing.T) {
 	var names []string
 	for _, a := range got {
 		names = append(names, a.Name+" "+a.Stored)
-		if a.Set.Name != "" || a.Origin != filepath.Join(dir, a.Stored) || a.Size != int64(len(a.Stored)) || a.ModTime.IsZero() {
+		if a.Set.Name != "" || filepath.Base(a.Origin) != a.Stored || a.Size != int64(len(a.Stored)) || a.ModTime.IsZero() {
 			t.Errorf("%+v", a)
 		}
 	}
-	if want := []string{"20261122.003 20261122.003z", "20261122.004 20261122.004", "20261122.005 20261122.005"}; !slices.Equal(names, want) {
+	want := []string{"20261121.014 20261121.014z", "20261122.002 20261122.002", "20261122.003 20261122.003z", "20261122.004 20261122.004", "20261122.005 20261122.005", "20261122.003 20261122.003z"}
+	if !slices.Equal(names, want) {
 		t.Errorf("%q, want %q", names, want)
 	}
 	if got := localJournals(madeSet(func(i *catalog.SetInfo) { i.Method.Journal = nil }), []string{dir}, ""); got != nil {

@@ -50,6 +50,9 @@ func (c *lookAct) show(b *book) {
 	if c.p.Way == WayElsewhere {
 		b.say("owners")
 	}
+	if j := &c.p.journals; c.p.Way == WayDatabases && !j.none && j.last == "" {
+		b.say("joined", j.first)
+	}
 }
 
 func (c *lookAct) run(ctx context.Context, r *restoration) error {
@@ -62,6 +65,11 @@ func (c *lookAct) run(ctx context.Context, r *restoration) error {
 	}
 	if err := r.isFree(); err != nil {
 		return err
+	}
+	if !r.done(stepJournals) {
+		if err := p.checkJoined(); err != nil {
+			return err
+		}
 	}
 	// Before anything is dismounted: is there room, and may it be written to?
 	if err := dbback.CheckRestore(r.repo, dbback.RestoreOptions{Set: p.Set.SetName(), Place: p.files()}); err != nil {

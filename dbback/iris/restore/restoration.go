@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"datfs/catalog"
-	"datfs/dbback"
 	"datfs/dbback/iris/session"
 )
 
@@ -188,9 +186,6 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	if err := r.checkSame(); err != nil {
 		return err
 	}
-	if text := p.gapText(English); text != "" {
-		r.warn("%s", text)
-	}
 	return nil
 }
 
@@ -203,34 +198,12 @@ func (r *restoration) ready() error {
 	if err := r.checkOthers(); err != nil {
 		return err
 	}
-	return r.checkDamage()
-}
-
-// findJournals adds the journal files that the instance itself still has to those
-// of the repository: for a restore that is to end before the current file, and for
-// one of everything, which goes as far as the files that survived.
-func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) error {
-	switch {
-	case r.opts.NoJournals || info.Method.Journal == nil:
-	case r.opts.Everything:
-		var dirs []string
-		for i, f := range info.Files {
-			if f.Section == catalog.SectionJournals && f.Origin != "" && f.Path != dbback.JournalLog {
-				dirs = append(dirs, filepath.Dir(info.Files[i].Origin))
-			}
-		}
-		r.opts.Later = append(r.opts.Later, localJournals(info, dirs, "")...)
-		path := filepath.Join(info.Method.Facts[factManager], dbback.JournalLog)
-		if st, err := os.Stat(path); err == nil && st.Size() > 0 {
-			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{Name: dbback.JournalLog, Stored: dbback.JournalLog, Origin: path})
-		}
-	case r.opts.asksForJournals():
-		a, err := r.session(ctx, r.instance.Statement("asking for the journal files", session.NewScript(session.JournalStatement())))
-		if err != nil {
-			return err
-		}
-		current, dirs := a.JournalPlaces()
-		r.opts.Later = append(r.opts.Later, localJournals(info, dirs, current)...)
+	if err := r.checkDamage(); err != nil {
+		return err
+	}
+	p := r.plan
+	if text := p.gapText(English); text != "" && !r.done(stepJournals) && p.checkJoined() == nil { // the look says the rest
+		r.warn("%s", text)
 	}
 	return nil
 }

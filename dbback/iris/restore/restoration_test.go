@@ -263,6 +263,100 @@ func TestRun_GoesOn(t *testing.T) {
 	}
 }
 
+// A journal file that is missing between the set and the current one is found before
+// the database is overwritten; that of the instance is not the set's if its content
+// is another one.
+func TestRun_MissingJournals(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}})
+	refused := func(says string) {
+		t.Helper()
+		report, err := r.run()
+		failed, ok := errors.AsType[*StepError](err)
+		if !ok || failed.Step != stepLook || !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), says) {
+			t.Errorf("error %v, want %s", err, says)
+		}
+		if told := r.w.Told(); told != "" || r.next != "" || len(report.Warnings) > 0 {
+			t.Errorf("it tells %q, asks to go on with %q, warns %q", told, r.next, report.Warnings)
+		}
+	}
+	r.w.Journal = r.w.At("mgr/journal/20261122.005")
+	refused("use --until '")
+	later := time.Now().Add(time.Hour)
+	write := func(name, content string, at time.Time) {
+		t.Helper()
+		r.w.Write(name, content)
+		if err := os.Chtimes(r.w.At(name), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("mgr/journal/20261122.003", "the third", later)
+	refused("between 20261122.003 and the current one, 20261122.005")
+	write("elsewhere/20261122.004", "the fourth", later) // where its list says
+	r.w.Write("mgr/journal.log", r.w.At("mgr/journal/20261122.003")+"\n"+r.w.At("elsewhere/20261122.004")+"\n")
+	write("mgr/journal/20261122.002", "another 20261122.002", later)
+	refused("20261122.002, written to last at ")
+	write("mgr/journal/20261122.002", "journal 20261122.002", later) // a copy of a later date
+	report, err := r.run()
+	if err != nil || len(report.Warnings) > 0 {
+		t.Fatalf("%v, warnings %q", err, report.Warnings)
+	}
+	r.checkRestored(r.w.At("mgr/user/IRIS.DAT"))
+}
+
+// A restore of everything finds the files that survived where the instance has gone
+// on with its journals, and says so if its list names more.
+func TestRun_SurvivedJournals(t *testing.T) {
+	r := newRestoring(t, Options{Everything: true})
+	later := time.Now().Add(time.Hour)
+	write := func(name string) {
+		r.w.Write(name, name)
+		if err := os.Chtimes(r.w.At(name), later, later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("mgr/journal/20261122.003")
+	write("alternate/20261122.004z")
+	write("elsewhere/20261122.005")
+	r.w.Write("iris.cpf", "[Journal]\nAlternateDirectory="+r.w.At("alternate")+"/\nCurrentDirectory="+r.w.At("current")+"/\n")
+	r.w.Write("mgr/journal.log", r.w.At("elsewhere/20261122.005")+"\n"+r.w.At("elsewhere/20261122.006")+"\n")
+	report, err := r.run()
+	if err != nil || report.LastJournal != "20261122.005" {
+		t.Fatalf("%v, the last one is %s", err, report.LastJournal)
+	}
+	if len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "20261122.006, which is not there") {
+		t.Errorf("warnings %q", report.Warnings)
+	}
+}
+
+// A restore that is gone on with has the journal files of its plan, which may be more
+// than those of the run before, and none of those that were purged meanwhile.
+func TestRun_FetchesJournalsAgain(t *testing.T) {
+	for _, everything := range []bool{true, false} {
+		opts := Options{Databases: []string{"USER"}}
+		if everything {
+			opts = Options{Everything: true}
+		}
+		r := newRestoring(t, opts)
+		r.w.Say["JRUN"] = "@@JRUN|0|ERROR: a journal file"
+		if _, err := r.run(); err == nil {
+			t.Fatal("no error")
+		}
+		path := filepath.Join(r.plan.journalDir(), "20261122.002")
+		if everything {
+			os.Remove(path)
+		} else if _, err := os.Stat(path); err == nil {
+			t.Fatalf("%s, which the instance has, was copied", path)
+		}
+		os.Remove(r.w.At("mgr/journal/20261122.002"))
+		if _, err := r.run(); err == nil || slices.Contains(r.steps, stepPrepare) {
+			t.Fatalf("%v, steps %q", err, r.steps)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != "journal 20261122.002" {
+			t.Errorf("everything %v: it is not there: %q, %v", everything, b, err)
+		}
+	}
+}
+
 // A failed look says in which state the run before left the databases.
 func TestRun_LookFails(t *testing.T) {
 	r := newRestoring(t, Options{Databases: []string{"USER"}})

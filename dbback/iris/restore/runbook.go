@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"datfs/catalog"
 	"datfs/dbback"
@@ -276,7 +275,7 @@ func (p *Plan) flags() string {
 		words = append(words, "--instance", shellWord(p.Instance))
 	}
 	if !p.opts.Until.IsZero() {
-		words = append(words, "--until", shellWord(p.opts.Until.Local().Format(time.RFC3339)))
+		words = append(words, "--until", shellWord(untilFlag(p.opts.Until)))
 	}
 	if p.journals.none {
 		words = append(words, "--no-journals")

@@ -136,7 +136,11 @@ var texts = map[string][2]string{
 	"until":        {"Only whole journal files can be applied. Asked for: %s. The nearest boundary before it is the end of %s, written to last at %s.", "ジャーナルはファイル単位でのみ適用できます。指定時刻: %s。それ以前で最も近い境界は、%s の終わり(最終書き込み %s)です。"},
 	"until.next":   {" The next one, %s, goes on to %s.", "次のファイル %s は %s までです。"},
 
-	"gap": {"Journal files between %s and %s are missing: the databases do not come to what %[2]s and later ones have.", "%s と %s の間のジャーナル・ファイルがありません。%[2]s 以降の内容は適用されません。"},
+	"gap":          {"Journal files between %s and %s are missing: the databases do not come to what %[2]s and later ones have.", "%s と %s の間のジャーナル・ファイルがありません。%[2]s 以降の内容は適用されません。"},
+	"gap.instance": {"The repository has no journal files between %s and %s: the instance itself must still have them. If it has not, end at %[1]s, with `--until '%[3]s'`, or restore with `--no-journals`.", "%s と %s の間のジャーナル・ファイルはリポジトリにありません。インスタンス自身に残っている必要があります。残っていない場合は、%[1]s で終える(`--until '%[3]s'`)か、`--no-journals` でリストアします。"},
+	"other":        {"The instance has begun anew with its journals: %[2]s, written to last at %[3]s, is another file than the one before of its name. What was written since does not follow this set, and is not applied: %[1]s is the last.", "インスタンスのジャーナルは途中から新しく始まっています。%[2]s(最終書き込み %[3]s)は、以前の同名のファイルとは別のものです。それ以降の内容はこのセットに続くものではないため適用されず、%[1]s が最後になります。"},
+	"lost":         {"After %s the instance's `journal.log` names %s, which is not there: what that has is not applied.", "インスタンスの `journal.log` には %s の後に %s がありますが、そのファイルは見つかりません。その内容は適用されません。"},
+	"joined":       {"All journal files from %s up to the current one, which the line of `@@JRN` names first, must be there: in the set, in the archive (`journals/` of the mount), or in the directories that the line names then. If one is missing, stop here: end before it, with `--until`, or restore with `--no-journals`.", "%s から現在のファイル(`@@JRN` の行の最初の値)までのすべてのジャーナル・ファイルが、セット、アーカイブ(マウントの `journals/`)、またはその行に続くディレクトリのいずれかにある必要があります。欠けている場合はここで中止し、`--until` でその前までにするか、`--no-journals` でリストアします。"},
 
 	"step.look":   {"See whether it can be done; nothing is changed", "実行可能かどうかの確認(変更なし)"},
 	"why.look":    {"Which instance is it, and what are its databases?", "インスタンスとデータベースの状態を確認してください。"},

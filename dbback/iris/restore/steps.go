@@ -79,7 +79,7 @@ func (p *Plan) makeSteps() []planStep {
 		steps = append(steps, apply)
 	}
 	if !p.journals.none {
-		steps = append(steps, planStep{stepJournals, []act{&remountAct{mount(), stepJournals}, p.terminal("Journal.Restore", p.journalStatements(), (*restoration).journalsApplied).long()}, stepJournals})
+		steps = append(steps, planStep{stepJournals, []act{&fetchAct{p}, &remountAct{mount(), stepJournals}, p.terminal("Journal.Restore", p.journalStatements(), (*restoration).journalsApplied).long()}, stepJournals})
 	}
 	steps = append(steps, check)
 	switch {

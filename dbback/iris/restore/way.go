@@ -51,6 +51,7 @@ type Options struct {
 	Book    BookPlace // of the run-book
 
 	owner *dbback.Owner // of what is restored elsewhere
+	found foundJournals // of the instance itself
 }
 
 // A Plan is a restore of one set: what it does, step by step.
