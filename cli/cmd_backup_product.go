@@ -86,11 +86,15 @@ func stepHints(e *dbback.StepError) (hints []string) {
 			hints = append(hints, noPeriod(s))
 		}
 	}
-	if e.Means != "" {
-		hints = append(hints, fmt.Sprintf("what was stored and what the instance answered is kept: datfs show %s; "+
-			"the next backup of %s stores none of it twice and removes what this one left", shellWord(e.Set.String()), e.Set.Instance))
+	if e.Means == "" {
+		return hints
 	}
-	return hints
+	kept := "what was stored is kept, but not what the instance answered"
+	if e.Kept {
+		kept = "what was stored and what the instance answered is kept"
+	}
+	return append(hints, fmt.Sprintf("%s: datfs show %s; the next backup of %s stores none of it twice and removes what this one left",
+		kept, shellWord(e.Set.String()), e.Set.Instance))
 }
 
 // A dryPlan is what a backup would do. It is the JSON of --dry-run.

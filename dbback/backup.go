@@ -108,6 +108,7 @@ func CheckSpace(repo *catalog.Repository, instance string, dbs []catalog.Databas
 	switch {
 	case free < minFree:
 		finding.Level, finding.Do = catalog.LevelFail, "Make room on the repository's disk"
+		finding.Text += fmt.Sprintf("; no backup is begun with less than %d MiB", minFree>>20)
 	case free < need:
 		finding.Level, finding.Do = catalog.LevelWarn, "Make room on the repository's disk: a backup that fills it is cut off"
 	}
@@ -145,6 +146,7 @@ type StepError struct {
 	Set   catalog.SetName // what is kept of the set, as interrupted, if Means is not empty
 	Means string          // for the instance, a sentence; "" before the mark
 	Next  string          // what to do, a sentence
+	Kept  bool            // the set has what was said and answered
 	Err   error
 }
 

@@ -262,7 +262,7 @@ func TestBackup_StepFails(t *testing.T) {
 			e.failAt = tt.call
 			_, err := e.backup(t, repo, BackupOptions{})
 			se, ok := errors.AsType[*StepError](err)
-			if !ok || !errors.Is(err, errFake) || se.Step != tt.step || se.Next == "" || (se.Means != "") != tt.kept {
+			if !ok || !errors.Is(err, errFake) || se.Step != tt.step || se.Next == "" || (se.Means != "") != tt.kept || se.Kept != tt.kept {
 				t.Fatalf("error = %v (%+v)", err, se)
 			}
 			if n := len(e.calls); (e.calls[n-1] == "end") != (tt.call != "begin") {

@@ -298,11 +298,14 @@ const giveUpTime = time.Minute
 // interrupted, and the engine cleans up.
 func (p *procedure) fail(ctx context.Context, err error) error {
 	means, next := p.engine.Sentences(p.step)
-	err = &StepError{Step: p.step, Set: p.w.Name(), Means: means, Next: next, Err: err}
+	failed := &StepError{Step: p.step, Set: p.w.Name(), Means: means, Next: next, Err: err}
+	err = failed
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTime)
 	defer cancel()
 	if _, ok := errors.AsType[*catalog.RepositoryError](err); !ok && means != "" {
-		err = errors.Join(err, p.storeTranscripts(ctx))
+		lost := p.storeTranscripts(ctx)
+		failed.Kept = lost == nil
+		err = errors.Join(err, lost)
 	}
 	err = errors.Join(err, p.w.Abort(err))
 	if p.begun {
