@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -69,16 +69,16 @@ func checkRepository(dir, instance string, dbs []catalog.Database, days int) (fi
 
 // checkWritable says whether this process may add to the repository.
 func checkWritable(dir string) catalog.Finding {
-	var errs []error
+	var failed []string
 	for _, name := range []string{"sets", "packs"} {
 		path := filepath.Join(dir, name)
 		if err := unix.Access(path, unix.R_OK|unix.W_OK|unix.X_OK); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+			failed = append(failed, fmt.Sprintf("%s: %v", path, err))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if len(failed) > 0 {
 		return catalog.Finding{
-			Level: catalog.LevelFail, Check: "repository", Text: err.Error(),
+			Level: catalog.LevelFail, Check: "repository", Text: "it cannot be written to: " + strings.Join(failed, "; "),
 			Do: "Back up as the user that owns the repository, and look whether its disk is mounted for writing",
 		}
 	}

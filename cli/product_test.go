@@ -263,7 +263,7 @@ func TestCheck_Repository(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "packs"), filepath.Join(dir, "away")); err != nil {
 		t.Fatal(err)
 	}
-	check(exitUnfit, "FAIL  repository: "+dir+"/packs: no such file or directory. Back up as the user")
+	check(exitUnfit, "FAIL  repository: it cannot be written to: "+dir+"/packs: no such file or directory. Back up as the user")
 
 	t.Setenv(repoEnv, filepath.Join(dir, "nosuch"))
 	check(exitUnfit, "FAIL  repository: ", ". datfs init DIR creates")
