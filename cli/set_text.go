@@ -95,7 +95,10 @@ func printSteps(w io.Writer, set *catalog.SetInfo) {
 		}
 		duration := "-"
 		if !end.IsZero() && set.State != catalog.StateInterrupted || i+1 < len(set.Steps) {
-			duration = took(end.Sub(s.Time).Round(time.Millisecond)).String()
+			duration = "<1s" // sets have the times of steps in seconds
+			if d := end.Sub(s.Time); d >= time.Second {
+				duration = d.String()
+			}
 		}
 		t.AppendRow(row(printable(s.Name), localTime(s.Time), duration))
 	}
