@@ -122,7 +122,7 @@ type QlistLine struct {
 // in any case.
 func parseQlist(text, name string) (QlistLine, bool) {
 	for line := range strings.Lines(text) {
-		f := strings.Split(strings.TrimRight(line, "\r\n"), "^")
+		f := withCarets(strings.Split(strings.TrimRight(line, "\r\n"), "^"))
 		if len(f) < 5 || !strings.EqualFold(strings.TrimSpace(f[0]), name) {
 			continue
 		}
@@ -140,6 +140,23 @@ func parseQlist(text, name string) (QlistLine, bool) {
 	}
 	return QlistLine{}, false
 }
+
+// withCarets puts the installation directory of a line of qlist together again, which
+// may have carets itself: the version comes after it, and the status after that, of
+// which the beginnings are known. A line that has neither stays as it is.
+func withCarets(f []string) []string {
+	for i := 2; i+1 < len(f); i++ {
+		if reVersion.MatchString(strings.TrimSpace(f[i])) && reStatus.MatchString(strings.TrimSpace(f[i+1])) {
+			return append([]string{f[0], strings.Join(f[1:i], "^")}, f[i:]...)
+		}
+	}
+	return f
+}
+
+var (
+	reVersion = regexp.MustCompile(`^\d+(\.\d+)+`)
+	reStatus  = regexp.MustCompile(`(?i)^(running|down|sign-on inhibited)`)
+)
 
 // Qlist asks a control program for an instance. said is what the program was told
 // and answered, for a transcript; it is there with an error too, which means that

@@ -43,6 +43,7 @@ func TestParseQlist(t *testing.T) {
 		{"insttest", true, "running, since Fri May 13 22:07:02 2016", "ok", "/mgr/config"},
 		{"OLD", true, "down, last used Fri May 13 22:07:02 2016", "", "/usr/cachesys"},
 		{"SHUT", true, "sign-on inhibited: starting", "warn", "/usr/irissys"},
+		{"CARET", true, "running, since Fri May 13 22:07:02 2016", "ok", "/usr/iris^2024.1^sys"},
 		{"SHORT", false, "", "", ""},
 		{"INST", false, "", "", ""},
 	}
