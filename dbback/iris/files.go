@@ -42,7 +42,7 @@ func databaseFiles(directory string, volumes []string) []string {
 	paths := []string{first}
 	for _, dir := range append([]string{directory}, volumes...) {
 		entries, err := os.ReadDir(dir)
-		if err != nil && !(dir == directory && errors.Is(err, fs.ErrNotExist)) { // then the first file is not there
+		if err != nil && (dir != directory || !errors.Is(err, fs.ErrNotExist)) { // else the first file is not there
 			paths = append(paths, dir)
 		}
 		for _, e := range entries {
