@@ -268,8 +268,9 @@ func (p *procedure) journals(ctx context.Context) error {
 }
 
 // checkCopies compares what is stored with what the product says of it. What does
-// not fit is a warning; but without a file that begins like a database, the set has
-// none where the product says that there is one.
+// not fit is a warning. A file that does not begin like a database may be one of a
+// layout that datfs does not know; but if it is shorter too than the product says,
+// the set has none where there should be one.
 func (p *procedure) checkCopies(dbs []catalog.Database) {
 	files := p.w.Files()
 	for _, db := range dbs {
@@ -277,12 +278,16 @@ func (p *procedure) checkCopies(dbs []catalog.Database) {
 		if i < 0 {
 			continue // it is a problem of the set already
 		}
-		none := files[i].Label == nil && db.BlockSize > 0 && db.Bytes > 0
+		none := files[i].Label == nil && db.BlockSize > 0 && files[i].SizeAtEnd < db.Bytes-sizeSlack
 		for _, text := range p.engine.Check(db, files[i]) {
 			p.problem(catalog.Problem{Path: files[i].Path, Error: text, Fatal: none})
 		}
 	}
 }
+
+// sizeSlack is how many bytes a product's size of a database may be too large:
+// InterSystems gives it in MB.
+const sizeSlack = 1 << 20
 
 // copyOf returns the index of the stored copy of a database's first file, or -1.
 func copyOf(files []catalog.FileInfo, db catalog.Database) int {

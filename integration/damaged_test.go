@@ -25,6 +25,9 @@ func TestIris_Damaged(t *testing.T) {
 		{"empty", func(path string) error { return os.Truncate(path, 0) }, catalog.StateIncomplete, "does not begin with the label"},
 		{"something else", func(path string) error {
 			return os.WriteFile(path, bytes.Repeat([]byte("what is this"), 4<<20/12), 0o600)
+		}, catalog.StateComplete, "does not begin with the label"}, // it could be of a layout that is not known
+		{"something else short", func(path string) error {
+			return os.WriteFile(path, bytes.Repeat([]byte("what is this"), 2<<20/12), 0o600)
 		}, catalog.StateIncomplete, "does not begin with the label"},
 	}
 	for _, tt := range tests {

@@ -16,7 +16,7 @@ const labelSlack = 1 << 20
 func (e *Engine) Check(db catalog.Database, f catalog.FileInfo) []string {
 	l := f.Label
 	if l == nil {
-		return []string{"it does not begin with the label of an InterSystems database: what is copied is none. Look at the file, and at what the instance says of it in messages.log"}
+		return []string{"it does not begin with the label that InterSystems databases are known to have: it may be none. Look at the file, and at what the instance says of it in messages.log, and restore this set on trial before you rely on it"}
 	}
 	var out []string
 	if dir := session.Slashed(l.Directory); dir != db.Directory {
