@@ -74,7 +74,16 @@ func SameTimeLine(set *catalog.SetInfo, files []ArchivedJournal) (line []Archive
 		if mine := copies[j.Name]; len(mine) > 0 && mine[0].Set == set.SetName() {
 			before = j.ModTime.Before(mine[0].ModTime) && !sameJournal(j, mine[0], compressedLate)
 		} else if n.Compare(last) <= 0 {
-			continue // the set has those that it needs
+			// The set has those that it needs; one before these that was written to after
+			// the first of these is of counters that began anew.
+			since := own[0].ModTime
+			if j.zipped() {
+				since = since.Add(compressedLate)
+			}
+			if ok && n.Prefix == last.Prefix && j.ModTime.After(since) && (other == nil || j.ModTime.Before(other.ModTime)) {
+				other = &j
+			}
+			continue
 		}
 		if ok && n.Prefix == last.Prefix && !before {
 			copies[j.Name] = append(copies[j.Name], j)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"datfs/catalog"
 	"datfs/dbback"
@@ -101,6 +102,9 @@ func (p *Plan) bringJournals(ctx context.Context, r *restoration) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.close()) }()
+	if err := p.removeOthers(dir); err != nil {
+		return err
+	}
 	place := make(map[catalog.SetName]map[int]string)
 	add := func(j journalSource, name string) {
 		if j.local() {
@@ -135,4 +139,17 @@ func (p *Plan) bringJournals(ctx context.Context, r *restoration) (err error) {
 		}
 	}
 	return nil
+}
+
+// removeOthers removes journal files that a plan before this one brought, and this one
+// does not: the instance would find them first.
+func (p *Plan) removeOthers(dir *ownedDir) error {
+	entries, err := dir.self.ReadDir(-1)
+	for _, e := range entries {
+		_, isJournal := dbback.ParseJournalName(e.Name())
+		if isJournal && !slices.ContainsFunc(p.journals.files, func(j journalSource) bool { return !j.local() && j.was == e.Name() }) {
+			err = errors.Join(err, dir.root.Remove(e.Name()))
+		}
+	}
+	return err
 }

@@ -167,7 +167,11 @@ func (p *Plan) checkJoined() error {
 	}
 	end := j.files[len(j.files)-1]
 	if end.name == p.opts.found.current {
-		return nil
+		if j.open {
+			return nil
+		}
+		return refuse("the current journal file of the instance, %s, has the name of one that was closed when it was copied: the instance has begun anew with its journals since, and they do not follow the set; "+
+			"restore to another directory, with --to, or without journals, with --no-journals, which leaves open transactions as they are", end.name)
 	}
 	last, ok := dbback.ParseJournalName(end.name)
 	current, ok2 := dbback.ParseJournalName(p.opts.found.current)

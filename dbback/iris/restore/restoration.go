@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -183,9 +184,6 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 	if r.opts.Planned != nil {
 		r.opts.Planned(p)
 	}
-	if err := r.checkSame(); err != nil {
-		return err
-	}
 	return nil
 }
 
@@ -195,6 +193,9 @@ func (r *restoration) ready() error {
 		return err
 	}
 	r.released = r.done(stepRelease)
+	if err := r.checkSame(); err != nil {
+		return err
+	}
 	if err := r.checkOthers(); err != nil {
 		return err
 	}
@@ -232,6 +233,13 @@ func (r *restoration) steps(ctx context.Context) error {
 		from = max(0, slices.IndexFunc(r.plan.steps, func(s planStep) bool { return s.name == r.state.Next }))
 	}
 	for i, step := range r.plan.steps {
+		if i == from && r.copied() && !r.opts.LookOnly && r.plan.Way == WayElsewhere { // the step that takes them was taken before
+			for _, dir := range r.plan.dirs() {
+				if err := r.hold(filepath.Clean(dir)); err != nil {
+					return fmt.Errorf("restore %s: %w", r.plan.Set.SetName(), err)
+				}
+			}
+		}
 		if i < from && step.name != stepLook {
 			continue
 		}
@@ -254,7 +262,11 @@ func (r *restoration) steps(ctx context.Context) error {
 	if r.opts.LookOnly {
 		return nil
 	}
-	return errors.Join(r.finish(), r.removeCovered())
+	if err := r.finish(); err != nil {
+		return err
+	}
+	r.removeCovered()
+	return nil
 }
 
 // take records a step and takes it. The step "look" changes nothing, and leaves
@@ -300,6 +312,10 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 		if r.state.Step != "" {
 			e.State = english("state." + r.state.Step)
 		}
+		return e
+	}
+	if r.state.Step == "" { // it ended before the first one: nothing was begun
+		e.Work, e.Command = "", ""
 		return e
 	}
 	if r.checkWork() != nil { // which is then what failed: nothing is written there

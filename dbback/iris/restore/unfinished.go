@@ -2,7 +2,6 @@ package restore
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -60,7 +59,7 @@ func (r *restoration) others() (out []session.Unfinished) {
 func (r *restoration) checkOthers() error {
 	for _, u := range r.others() {
 		both := u.Overlap(r.plan.dirs())
-		if len(both) == 0 || r.opts.Drill {
+		if len(both) == 0 || r.opts.Drill || r.resumed != "" && u.Begun.Before(r.state.Begun) { // begun over it
 			continue
 		}
 		if !r.opts.Anew {
@@ -75,21 +74,22 @@ func (r *restoration) checkOthers() error {
 
 // removeCovered removes what is left of restores that were given up, and all of
 // whose databases are restored now: the incrementals in it are not encrypted.
-func (r *restoration) removeCovered() error {
-	var failed []error
+func (r *restoration) removeCovered() {
+	if r.opts.Drill { // what it restored is gone
+		return
+	}
 	for _, u := range r.others() {
 		if len(u.Dirs) == 0 || len(u.Overlap(r.plan.dirs())) < len(u.Dirs) {
 			continue
 		}
 		if err := os.RemoveAll(u.Dir); err != nil {
-			failed = append(failed, err)
+			r.warn("what is left of the restore of %s, whose databases are restored now, could not be removed: %v; remove it", u.Set, err)
 			continue
 		}
 		removeLinks(filepath.Dir(r.plan.Work), u.Dir)
 		removeLinks(r.home(), u.Dir)
 		r.note("removed %s, of a restore of %s that had not ended: its databases are restored now", u.Dir, u.Set)
 	}
-	return errors.Join(failed...)
 }
 
 // link leaves a link to the work directory where backups of the instance look, if
