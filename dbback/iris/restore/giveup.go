@@ -39,11 +39,11 @@ func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository,
 	if _, err := os.Lstat(r.plan.Work); errors.Is(err, fs.ErrNotExist) {
 		return fail(fmt.Errorf("%s: %w: no restore of these databases of the set has been begun and not ended", r.plan.Work, catalog.ErrNotFound))
 	}
-	b, err := os.ReadFile(r.stateFile())
+	s, _, err := r.readState() // whatever its key
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)
 	}
-	r.state, _ = readState(b) // whatever its key
+	r.state = s
 	out := &GivenUp{Set: set.String(), Removed: r.plan.Work, Begun: r.state.Begun, Step: r.state.Step, State: english("state.unknown")}
 	if out.Step != "" {
 		out.State = english("state." + out.Step)
