@@ -86,6 +86,7 @@
 //	acts.go         what steps do: what a run-book shows and what is run
 //	extract.go      what is copied out of sets for the instance
 //	everything.go   what only a restore of everything does
+//	aside.go        which write image journals it moves, and back
 //	places.go       whether what is restored elsewhere comes to lie where something is
 //	look.go         whether it can be done
 //	scripts.go      the statements

@@ -84,7 +84,7 @@ func (c *wijAct) run(_ context.Context, r *restoration) error {
 	for _, from := range found {
 		to := filepath.Join(filepath.Dir(from), c.p.asideName(filepath.Base(from)))
 		if _, err := os.Lstat(to); err == nil { // of a restore before this one: keep both
-			to += "-" + time.Now().UTC().Format("150405")
+			to += "-" + time.Now().UTC().Format(asideAgain)
 		}
 		r.state.Aside = append(r.state.Aside, [2]string{from, to})
 		if err := r.save(); err != nil {
@@ -98,7 +98,7 @@ func (c *wijAct) run(_ context.Context, r *restoration) error {
 	if len(found) == 0 {
 		r.note("there is no write image journal in %s", c.p.wijDir())
 	}
-	return nil
+	return c.p.syncWIJ() // also of a run before this one, which may have failed at that
 }
 
 // wijs returns the write image journals that there are where the last run of the

@@ -83,6 +83,11 @@ func (r *restoration) putBackWIJ() error {
 	}
 	for _, a := range r.state.Aside {
 		from, to := a[0], a[1]
+		if !r.plan.isAside(from, to) {
+			r.note("%s and %s, which the state names, are not a write image journal of this instance and what it was moved aside to: they are not touched; look whether there is one in %s to be put back",
+				session.Printable(from), session.Printable(to), r.plan.wijDir())
+			continue
+		}
 		if _, err := os.Lstat(to); err != nil {
 			continue // it was never moved, or removed since
 		}
@@ -101,5 +106,8 @@ func (r *restoration) putBackWIJ() error {
 			r.note("%s was moved back from %s: the databases are those that it belongs to", from, to)
 		}
 	}
-	return nil
+	if len(r.state.Aside) == 0 {
+		return nil
+	}
+	return r.plan.syncWIJ() // the state is removed next
 }
