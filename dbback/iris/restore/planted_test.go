@@ -134,3 +134,34 @@ func planted(t *testing.T, p plant) (*restoring, func(said string, err error, wa
 		}
 	}
 }
+
+// The incremental is brought again for a restore that is gone on with.
+func TestGoOn_Incremental(t *testing.T) {
+	for _, way := range []Options{{Databases: []string{"USER"}}, {Everything: true}} {
+		for name, spoil := range map[string]func(path string) error{
+			"gone":    os.Remove,
+			"changed": func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) },
+		} {
+			r := newRestoring(t, way)
+			r.w.Say["REST"] = "@@REST|-3"
+			if _, err := r.run(); err == nil {
+				t.Fatal("it succeeds")
+			}
+			delete(r.w.Say, "REST")
+			path := r.plan.incremental()
+			want, err := os.ReadFile(path)
+			if err = errors.Join(err, spoil(path)); err != nil {
+				t.Fatal(err)
+			}
+			r.onStep = func(step string) {
+				if got, err := os.ReadFile(path); step == stepIntegrity && string(got) != string(want) {
+					t.Errorf("%s: what is applied is %q, %v", name, got, err)
+				}
+			}
+			if _, err := r.run(); err != nil {
+				t.Errorf("%s, everything %v: %v", name, way.Everything, err)
+			}
+			r.checkRestored(r.w.At("mgr/user/IRIS.DAT"))
+		}
+	}
+}
