@@ -97,6 +97,7 @@
 //	owned.go        directories and files that the instance's owner can change
 //	durable.go      durably
 //	unfinished.go   restores that have not ended
+//	covered.go      what is left of those whose databases are restored now
 //	giveup.go       how one is given up
 //	hold.go         the directories that are restored to, elsewhere, for one restore at a time
 //	damage.go       what is known of the set from restores before
