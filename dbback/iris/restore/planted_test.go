@@ -49,8 +49,10 @@ func plants() []plant {
 		{"link as the work directory", func(work, secret string) error {
 			return errors.Join(os.RemoveAll(work), os.Symlink(filepath.Dir(secret), work))
 		}, "", " is a symbolic link, or was replaced just now: nothing is read or written through it", " is a symbolic link"},
-		{"directory of somebody else", func(work, _ string) error { return os.Chown(work, 0, 0) }, "",
-			" belongs to the user 0, not to the instance's owner 12345", " belongs to the user 0"},
+		{
+			"directory of somebody else", func(work, _ string) error { return os.Chown(work, 0, 0) }, "",
+			" belongs to the user 0, not to the instance's owner 12345", " belongs to the user 0",
+		},
 	}
 }
 
