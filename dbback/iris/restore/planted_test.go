@@ -167,3 +167,16 @@ func TestGoOn_Incremental(t *testing.T) {
 		}
 	}
 }
+
+// A list is not written where a link has come to be since the step began.
+func TestListAct_Planted(t *testing.T) {
+	dir := t.TempDir()
+	p := mustPlan(t, madeSet(), Options{Databases: []string{"USER"}, WorkDir: dir, owner: ownerOf(dir)})
+	if err := os.Symlink(t.TempDir(), p.Work); err != nil {
+		t.Fatal(err)
+	}
+	err := (&listAct{p}).run(t.Context(), &restoration{plan: p})
+	if err == nil || !strings.Contains(err.Error(), p.Work+" is a symbolic link") {
+		t.Errorf("error %v", err)
+	}
+}
