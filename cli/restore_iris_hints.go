@@ -12,6 +12,7 @@ import (
 
 	"datfs/catalog"
 	"datfs/dbback/iris/restore"
+	"datfs/dbback/iris/session"
 )
 
 // notRepeated are flags of a restore that are not part of what is restored to where:
@@ -74,10 +75,19 @@ func restoreHints(e *restore.StepError) []string {
 
 // unfinishedHints says what to do about another restore that has not ended.
 func unfinishedHints(e *restore.UnfinishedError) []string {
+	const anew = "--anew begins the new restore all the same, over what that one has left"
+	if e.Other.Command == "" {
+		return []string{
+			"the command that began it goes on with it; the same with --give-up gives it up, and leaves the databases as they are",
+			"the command in " + printable(filepath.Join(e.Other.Dir, session.StateName)) + " is not shown: it may do more than that restore",
+			anew,
+		}
+	}
 	return []string{
 		"this goes on with it: " + e.Other.Command,
 		"this gives it up, and leaves the databases as they are: " + e.Other.Command + " --give-up",
-		"--anew begins the new restore all the same, over what that one has left",
+		"before you type it as root: it is from " + printable(filepath.Join(e.Other.Dir, session.StateName)) + ", which the instance's owner can change",
+		anew,
 	}
 }
 

@@ -77,6 +77,9 @@ func TestPreflightFindings(t *testing.T) {
 		{"one that has not begun to write", func(w *played.Instance) {
 			w.Write("mgr/Backup/datfs/restore-a/state.json", `{"set":"IRIS/a","dirs":["`+w.At("mgr/user")+`/"],"step":"prepare"}`)
 		}, checkRestores, warn, "came to the step prepare; the incremental in "},
+		{"one that says what a terminal would do", func(w *played.Instance) {
+			w.Write("mgr/Backup/datfs/restore-a/state.json", `{"set":"IRIS/a\u001b[2K","step":"pre\rpare","command":"datfs x; rm x"}`)
+		}, checkRestores, warn, "the restore of IRIS/a[2K, begun at 0001-01-01 00:00:00 UTC, has not ended: it came to the step prepare; "},
 		{"one to elsewhere", func(w *played.Instance) {
 			w.Write("mgr/Backup/datfs/restore-a/state.json", `{"set":"IRIS/a","dirs":["/elsewhere/"],"step":"apply","half":true}`)
 		}, checkRestores, warn, "came to the step apply; the incremental in "},

@@ -19,15 +19,18 @@ func (l *look) restores() {
 	for _, u := range session.UnfinishedRestores(e.workDir(), session.UsualWorkDir(e.mgr)) {
 		if u.Set == "" {
 			l.warn(checkRestores, "If no restore goes on with it, remove that directory: the incremental in it is not encrypted",
-				"of a restore that was begun, and of which nothing can be read: %s", u.Dir)
+				"of a restore that was begun, and of which nothing can be read: %s", session.Printable(u.Dir))
 			continue
 		}
 		what := fmt.Sprintf("the restore of %s, begun at %s, has not ended: it came to the step %s", u.Set, u.Begun.UTC().Format("2006-01-02 15:04:05 UTC"), u.Step)
 		do := fmt.Sprintf("Go on with it: %[1]s; or give it up: %[1]s --give-up", u.Command)
+		if u.Command == "" {
+			do = "Go on with it by the command that began it, or give it up: the same with --give-up"
+		}
 		if half := u.Overlap(own); u.Half && len(half) > 0 {
 			l.fail(checkRestores, do, "%s, and these are half restored: %s", what, strings.Join(half, ", "))
 			continue
 		}
-		l.warn(checkRestores, do, "%s; the incremental in %s is not encrypted", what, u.Dir)
+		l.warn(checkRestores, do, "%s; the incremental in %s is not encrypted", what, session.Printable(u.Dir))
 	}
 }

@@ -86,6 +86,7 @@
 //	acts.go         what steps do: what a run-book shows and what is run
 //	extract.go      what is copied out of sets for the instance
 //	everything.go   what only a restore of everything does
+//	aside.go        which write image journals it moves, and back
 //	places.go       whether what is restored elsewhere comes to lie where something is
 //	look.go         whether it can be done
 //	scripts.go      the statements
@@ -96,6 +97,7 @@
 //	owned.go        directories and files that the instance's owner can change
 //	durable.go      durably
 //	unfinished.go   restores that have not ended
+//	covered.go      what is left of those whose databases are restored now
 //	giveup.go       how one is given up
 //	hold.go         the directories that are restored to, elsewhere, for one restore at a time
 //	damage.go       what is known of the set from restores before

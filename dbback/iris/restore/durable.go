@@ -5,11 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // syncDir makes the names in a directory durable. A variable for tests.
 var syncDir = func(dir string) error {
-	f, err := os.Open(dir)
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0) // not a pipe in its place
 	if err != nil {
 		return err
 	}

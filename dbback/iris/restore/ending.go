@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -16,12 +15,10 @@ const transcriptName = "transcript.txt"
 // keepTranscript keeps what was said, in this run and those before it, in the work
 // directory.
 func (r *restoration) keepTranscript() error {
-	f, err := os.OpenFile(filepath.Join(r.plan.Work, transcriptName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
+	if err := r.keepFile(transcriptName, []byte(r.transcript.String())); err != nil {
 		return err
 	}
-	_, err = f.WriteString(r.transcript.String())
-	return errors.Join(err, f.Close())
+	return syncDir(r.plan.Work)
 }
 
 // abandonTime is how long a drill that failed may take to clean up after itself.

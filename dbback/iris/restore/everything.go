@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,7 +84,7 @@ func (c *wijAct) run(_ context.Context, r *restoration) error {
 	for _, from := range found {
 		to := filepath.Join(filepath.Dir(from), c.p.asideName(filepath.Base(from)))
 		if _, err := os.Lstat(to); err == nil { // of a restore before this one: keep both
-			to += "-" + time.Now().UTC().Format("150405")
+			to += "-" + time.Now().UTC().Format(asideAgain)
 		}
 		r.state.Aside = append(r.state.Aside, [2]string{from, to})
 		if err := r.save(); err != nil {
@@ -97,7 +98,7 @@ func (c *wijAct) run(_ context.Context, r *restoration) error {
 	if len(found) == 0 {
 		r.note("there is no write image journal in %s", c.p.wijDir())
 	}
-	return nil
+	return c.p.syncWIJ() // also of a run before this one, which may have failed at that
 }
 
 // wijs returns the write image journals that there are where the last run of the
@@ -338,14 +339,18 @@ func (r *restoration) control(ctx context.Context, secret string, args ...string
 	defer cancel()
 	cmd := r.instance.Program(ctx, r.controlProgram(), args...)
 	// Into a file: what it starts lives on, and would keep a pipe open.
-	out, err := os.CreateTemp(r.plan.Work, "control-")
+	work, err := r.openOwned(r.plan.Work)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = out.Close(); _ = os.Remove(out.Name()) }()
+	out, err := work.create(controlName)
+	if err != nil {
+		return errors.Join(err, work.close())
+	}
+	defer func() { _, _, _ = out.Close(), work.root.Remove(controlName), work.close() }()
 	cmd.Stdout, cmd.Stderr = out, out
 	err = cmd.Run()
-	text, rerr := os.ReadFile(out.Name())
+	text, rerr := io.ReadAll(io.NewSectionReader(out, 0, maxTranscript)) // it stands at its end
 	line := session.Scrub(strings.Join(append([]string{r.controlProgram()}, args...), " "), []byte(secret))
 	said := session.Scrub(string(text), []byte(secret))
 	r.transcribe("$ " + line + "\n" + said + "\n")
@@ -354,6 +359,9 @@ func (r *restoration) control(ctx context.Context, secret string, args ...string
 	}
 	return rerr
 }
+
+// controlName is the file in the work directory with what that command says.
+const controlName = "control.txt"
 
 // startTimeout is how long a start or stop may take: a stop waits for processes,
 // a start for recovery.

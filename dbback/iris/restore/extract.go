@@ -67,6 +67,14 @@ func (c *extractAct) run(ctx context.Context, r *restoration) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, work.close()) }()
+	if err := p.bringIncremental(ctx, r, work); err != nil {
+		return err
+	}
+	return p.bringJournals(ctx, r)
+}
+
+// bringIncremental copies the incremental to where the instance reads it.
+func (p *Plan) bringIncremental(ctx context.Context, r *restoration, work *ownedDir) error {
 	for i, f := range p.Set.Files {
 		if f.Section == catalog.SectionIncremental && f.Path == p.Set.Method.Incrementals[0] {
 			if err := r.extract(ctx, work, p.Set.SetName(), map[int]string{i: filepath.Base(p.incremental())}); err != nil {
@@ -74,7 +82,24 @@ func (c *extractAct) run(ctx context.Context, r *restoration) (err error) {
 			}
 		}
 	}
-	return p.bringJournals(ctx, r)
+	return nil
+}
+
+// An incrementalAct brings the incremental again in a restore that is gone on with:
+// who has removed it, or changed it, would have every run after that fail.
+type incrementalAct struct{ p *Plan }
+
+func (c *incrementalAct) show(*book) {}
+
+func (c *incrementalAct) run(ctx context.Context, r *restoration) error {
+	if r.resumed == "" { // the step "prepare" was of this run
+		return nil
+	}
+	work, err := r.openOwned(c.p.Work)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.p.bringIncremental(ctx, r, work), work.close())
 }
 
 // A fetchAct brings the journal files again. The plan of a restore that is gone on

@@ -39,11 +39,11 @@ func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository,
 	if _, err := os.Lstat(r.plan.Work); errors.Is(err, fs.ErrNotExist) {
 		return fail(fmt.Errorf("%s: %w: no restore of these databases of the set has been begun and not ended", r.plan.Work, catalog.ErrNotFound))
 	}
-	b, err := os.ReadFile(r.stateFile())
+	s, _, err := r.readState() // whatever its key
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)
 	}
-	r.state, _ = readState(b) // whatever its key
+	r.state = s
 	out := &GivenUp{Set: set.String(), Removed: r.plan.Work, Begun: r.state.Begun, Step: r.state.Step, State: english("state.unknown")}
 	if out.Step != "" {
 		out.State = english("state." + out.Step)
@@ -83,6 +83,11 @@ func (r *restoration) putBackWIJ() error {
 	}
 	for _, a := range r.state.Aside {
 		from, to := a[0], a[1]
+		if !r.plan.isAside(from, to) {
+			r.note("%s and %s, which the state names, are not a write image journal of this instance and what it was moved aside to: they are not touched; look whether there is one in %s to be put back",
+				session.Printable(from), session.Printable(to), r.plan.wijDir())
+			continue
+		}
 		if _, err := os.Lstat(to); err != nil {
 			continue // it was never moved, or removed since
 		}
@@ -101,5 +106,8 @@ func (r *restoration) putBackWIJ() error {
 			r.note("%s was moved back from %s: the databases are those that it belongs to", from, to)
 		}
 	}
-	return nil
+	if len(r.state.Aside) == 0 {
+		return nil
+	}
+	return r.plan.syncWIJ() // the state is removed next
 }

@@ -64,15 +64,20 @@ type ownedDir struct {
 // openOwned opens a directory in or below the work directory, and makes it if it is
 // missing. A symbolic link, and a directory of somebody else's, are refused.
 func (r *restoration) openOwned(dir string) (*ownedDir, error) {
-	dir = filepath.Clean(dir)
-	if err := ownDir(dir, r.plan.opts.owner); err != nil {
+	if err := ownDir(filepath.Clean(dir), r.plan.opts.owner); err != nil {
 		return nil, err
 	}
+	return findOwned(dir, r.plan.opts.owner)
+}
+
+// findOwned opens a directory of the owner that is there.
+func findOwned(dir string, owner *dbback.Owner) (*ownedDir, error) {
+	dir = filepath.Clean(dir)
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	d := &ownedDir{root: root, path: dir, owner: r.plan.opts.owner}
+	d := &ownedDir{root: root, path: dir, owner: owner}
 	if d.self, err = root.Open("."); err == nil {
 		err = d.check()
 	}
@@ -111,11 +116,11 @@ func (d *ownedDir) check() error {
 		return err
 	}
 	if !os.SameFile(named, opened) {
-		return fmt.Errorf("%s is a symbolic link, or was replaced just now: nothing is written through it; remove it", d.path)
+		return fmt.Errorf("%s is a symbolic link, or was replaced just now: nothing is read or written through it; remove it", d.path)
 	}
 	st, ok := opened.Sys().(*syscall.Stat_t)
 	if ok && os.Geteuid() == 0 && int(st.Uid) != d.owner.UID {
-		return fmt.Errorf("%s belongs to the user %d, not to the instance's owner %d: nothing is written into it; look what it is, and move it away", d.path, st.Uid, d.owner.UID)
+		return fmt.Errorf("%s belongs to the user %d, not to the instance's owner %d: nothing is read or written in it; look what it is, and move it away", d.path, st.Uid, d.owner.UID)
 	}
 	return nil
 }
@@ -145,10 +150,7 @@ func (e *saidError) Unwrap() error { return e.error }
 // write writes a file that the instance can read and remove, in place of whatever
 // has its name.
 func (d *ownedDir) write(name string, content []byte) error {
-	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := d.create(name)
 	if err != nil {
 		return err
 	}
@@ -160,6 +162,45 @@ func (d *ownedDir) write(name string, content []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// create makes a file anew, in place of whatever has its name.
+func (d *ownedDir) create(name string) (*os.File, error) {
+	if err := d.root.RemoveAll(name); err != nil {
+		return nil, err
+	}
+	return d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// replace writes a file that the owner alone can read, durably but for its name: the
+// old one is there until the new one is.
+func (d *ownedDir) replace(name string, content []byte) error {
+	f, err := d.create(name + ".tmp")
+	if err != nil {
+		return err
+	}
+	_ = f.Chown(d.owner.UID, d.owner.GID) // only root may; anybody else is the owner
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return d.root.Rename(name+".tmp", name)
+}
+
+// remove removes the directory and what is in it, and nothing that has come to be in
+// its place.
+func (d *ownedDir) remove() error {
+	entries, err := d.self.ReadDir(-1)
+	for _, e := range entries {
+		err = errors.Join(err, d.root.RemoveAll(e.Name()))
+	}
+	if err != nil {
+		return err
+	}
+	if err := syscall.Rmdir(d.path); err != nil {
+		return &fs.PathError{Op: "rmdir", Path: d.path, Err: err}
+	}
+	return nil
+}
+
 // mine removes what has one of the names and is not a file of its own: a symbolic
 // link, or a file that has another name too, which may be anybody's.
 func (d *ownedDir) mine(name string) error {
@@ -167,7 +208,7 @@ func (d *ownedDir) mine(name string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil && !alone(info) {
+	if err == nil && !session.Alone(info) {
 		err = d.root.Remove(name)
 	}
 	return err
@@ -180,7 +221,7 @@ func (d *ownedDir) share(name string) error {
 		return err
 	}
 	info, err := f.Stat()
-	if err == nil && !alone(info) {
+	if err == nil && !session.Alone(info) {
 		err = fmt.Errorf("%s was replaced just now", filepath.Join(d.path, name))
 	}
 	if err == nil {
@@ -189,28 +230,15 @@ func (d *ownedDir) share(name string) error {
 	return errors.Join(err, f.Close())
 }
 
-// alone returns whether a file is a regular one with no other name.
-func alone(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return info.Mode().IsRegular() && (!ok || st.Nlink == 1)
-}
-
 // readAlone reads a file of the instance to give its content to the instance's
 // owner: not through a link, behind which could be what he may not read.
 func readAlone(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := session.OpenAlone(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !alone(info) {
-		return nil, fmt.Errorf("%s is not a file with one name only: it is not read; put a plain copy in its place", path)
-	}
-	return io.ReadAll(f)
+	b, err := io.ReadAll(f)
+	return b, errors.Join(err, f.Close())
 }
 
 // extract copies files of a set, by their indexes, to names in a directory that the

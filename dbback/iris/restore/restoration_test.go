@@ -479,7 +479,7 @@ func FuzzLoadState(f *testing.F) {
 	f.Add([]byte(`{"key":"other"}`))
 	f.Add([]byte(`null`))
 	dir := f.TempDir()
-	p, err := NewPlan(madeSet(), Options{Databases: []string{"USER"}, WorkDir: dir})
+	p, err := NewPlan(madeSet(), Options{Databases: []string{"USER"}, WorkDir: dir, owner: ownerOf(dir)})
 	if err != nil {
 		f.Fatal(err)
 	}

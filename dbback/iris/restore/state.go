@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"datfs/dbback/iris/session"
@@ -47,14 +46,13 @@ func (r *restoration) key() string {
 func (r *restoration) load() error {
 	key := r.key()
 	r.state = state{Unfinished: session.Unfinished{Key: key}}
-	b, err := os.ReadFile(r.stateFile())
+	s, ok, err := r.readState()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	s, ok := readState(b)
 	r.begun = ok && s.Key == key && s.Copied
 	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
 		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
@@ -74,9 +72,15 @@ func (r *restoration) load() error {
 	return nil
 }
 
-func readState(b []byte) (s state, ok bool) {
-	err := json.Unmarshal(b, &s)
-	return s, err == nil
+// readState reads the state in the work directory. It is not ok if it is torn.
+func (r *restoration) readState() (s state, ok bool, err error) {
+	work, err := findOwned(r.plan.Work, r.plan.opts.owner)
+	if err != nil {
+		return s, false, err
+	}
+	ok, err = session.ReadState(work.at(session.StateName), &s, &s.Unfinished)
+	s.Next = session.Printable(s.Next)
+	return s, ok, errors.Join(work.said(err), work.close())
 }
 
 // takeUp makes what the runs before this one did part of its report and of its
@@ -89,15 +93,23 @@ func (r *restoration) takeUp() error {
 		now.Warnings = slices.Concat(r.state.Warnings, now.Warnings)
 		now.Notes = slices.Concat(r.state.Notes, now.Notes)
 	}
-	text, err := os.ReadFile(filepath.Join(r.plan.Work, transcriptName))
+	work, err := findOwned(r.plan.Work, r.plan.opts.owner)
+	if err != nil {
+		return err
+	}
+	text, err := session.ReadAlone(work.at(transcriptName), maxTranscript)
+	err = errors.Join(work.said(err), work.close())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	said := r.transcript.String() // in this run
 	r.transcript.Reset()
 	r.transcribe(string(text))
 	r.transcribe(said)
-	return err
+	return nil
 }
 
 // save keeps the state, durably.
@@ -111,22 +123,20 @@ func (r *restoration) save() error {
 	if err != nil {
 		return err
 	}
-	name := r.stateFile()
-	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
-	}
-	if r.plan.opts.owner != nil { // whose backups are to see it; only root may
-		_ = f.Chown(r.plan.opts.owner.UID, r.plan.opts.owner.GID)
-	}
-	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(name+".tmp", name); err != nil {
+	if err := r.keepFile(session.StateName, append(b, '\n')); err != nil {
 		return err
 	}
 	return r.syncDirs()
+}
+
+// keepFile keeps a file in the work directory, which is the owner's: whose backups
+// are to see the state, and who may be the one to go on.
+func (r *restoration) keepFile(name string, content []byte) error {
+	work, err := r.openOwned(r.plan.Work)
+	if err != nil {
+		return err
+	}
+	return errors.Join(work.replace(name, content), work.close())
 }
 
 // removeMade removes the directories that a drill made for the databases, those

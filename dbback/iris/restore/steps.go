@@ -48,7 +48,7 @@ func (p *Plan) makeSteps() []planStep {
 	copies := []act{&unusedAct{p}, &copyAct{p}, &removeAct{p.lockFiles()}}
 	look := planStep{stepLook, []act{&lookAct{p}}, stepLook}
 	prepare := planStep{stepPrepare, []act{&extractAct{p}}, stepPrepare}
-	apply := planStep{stepApply, []act{&listAct{p}, p.terminal("EXTSELCT^DBREST", []string{applyStatement(p.incremental(), p.listFile())},
+	apply := planStep{stepApply, []act{&incrementalAct{p}, &listAct{p}, p.terminal("EXTSELCT^DBREST", []string{applyStatement(p.incremental(), p.listFile())},
 		func(_ *restoration, a *session.Answer) error { return judgeApply(a, p.Databases) }).long()}, stepCopy}
 	mount := func() *terminalAct {
 		return p.terminal("mounting", mountStatements(dirs), func(_ *restoration, a *session.Answer) error { return judgeMount(a, dirs) })

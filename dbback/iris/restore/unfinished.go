@@ -82,7 +82,7 @@ func (r *restoration) removeCovered() {
 		if len(u.Dirs) == 0 || len(u.Overlap(r.plan.dirs())) < len(u.Dirs) {
 			continue
 		}
-		if err := os.RemoveAll(u.Dir); err != nil {
+		if err := r.removeLeft(u); err != nil {
 			r.warn("what is left of the restore of %s, whose databases are restored now, could not be removed: %v; remove it", u.Set, err)
 			continue
 		}
@@ -97,9 +97,7 @@ func (r *restoration) removeCovered() {
 // restore is as good.
 func (r *restoration) link() {
 	if link := r.linkName(); link != "" {
-		if err := os.Symlink(r.plan.Work, link); err == nil {
-			_ = os.Lchown(link, r.plan.opts.owner.UID, r.plan.opts.owner.GID)
-		}
+		_ = os.Symlink(r.plan.Work, link) // given to nobody: the owner could have put a file in its place
 	}
 }
 

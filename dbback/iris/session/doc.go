@@ -51,5 +51,6 @@
 //	text.go          texts made fit for scripts, people and transcripts
 //	workdir.go       work directory and locks
 //	unfinished.go    what restores that have not ended say of themselves
+//	alone.go         how that is read, which anybody may have put there
 //	installation.go  manager directory, journal places, iris qlist, $zversion, settings
 package session

@@ -1,13 +1,10 @@
 package session
 
 import (
-	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -24,7 +21,7 @@ type Unfinished struct {
 	Begun   time.Time `json:"begun"`   // its first run
 	Time    time.Time `json:"time"`    // of the last step
 	Half    bool      `json:"half"`    // the databases are not what they were any more, and not yet what they are to be
-	Command string    `json:"command"` // what goes on with it
+	Command string    `json:"command"` // what goes on with it; read as "" if it is none to be pasted unseen
 
 	Dir string `json:"-"` // where it keeps what it knows
 }
@@ -69,13 +66,7 @@ func UnfinishedRestores(workDirs ...string) (out []Unfinished) {
 }
 
 func readUnfinished(path string) (u Unfinished) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return u
-	}
-	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, maxState))
-	if err != nil || json.Unmarshal(b, &u) != nil {
+	if ok, err := ReadState(path, &u, &u); err != nil || !ok {
 		return Unfinished{}
 	}
 	return u

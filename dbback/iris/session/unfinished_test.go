@@ -52,6 +52,7 @@ func TestUnfinishedRestores(t *testing.T) {
 func FuzzReadUnfinished(f *testing.F) {
 	f.Add([]byte(`{"key":"k","set":"IRIS/a","dirs":["/x/"],"step":"apply","half":true,"command":"datfs"}`))
 	f.Add([]byte(`{"dirs":1}`))
+	f.Add([]byte(`{"set":"\u001b[2K","step":"a\nb","command":"datfs 'x'\\''y' --a=b; rm"}`))
 	f.Add([]byte(`null`))
 	path := filepath.Join(f.TempDir(), StateName)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -61,6 +62,9 @@ func FuzzReadUnfinished(f *testing.F) {
 		u := readUnfinished(path)
 		if u.Dir != "" {
 			t.Errorf("%q is taken from the file", u.Dir)
+		}
+		if HasControl(u.Set + u.Step + u.Command) {
+			t.Errorf("%+v does something to a terminal", u)
 		}
 	})
 }
