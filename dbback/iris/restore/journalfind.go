@@ -115,21 +115,23 @@ func configuredDirs(mgr string) (dirs []string) {
 }
 
 // localJournals returns the journal files in directories of this machine from the
-// set's first one on, but for the current one.
+// set's first one on, but for the current one; and those before it of the day of the
+// set's last, by which counters that began anew are known.
 func localJournals(info *catalog.SetInfo, dirs []string, current string) (out []dbback.ArchivedJournal) {
 	own := dbback.RequiredJournals(info)
 	if len(own) == 0 {
 		return nil
 	}
 	first, ok := dbback.ParseJournalName(own[0].Name)
-	if !ok {
+	last, ok2 := dbback.ParseJournalName(own[len(own)-1].Name)
+	if !ok || !ok2 {
 		return nil
 	}
 	paths, _ := session.FilesIn(dirs) // one that cannot be looked into has none
 	for _, path := range paths {
 		n, ok := dbback.ParseJournalName(filepath.Base(path))
 		st, err := os.Stat(path)
-		if !ok || err != nil || n.Prefix != first.Prefix || n.Compare(first) < 0 || dbback.PlainJournal(path) == dbback.PlainJournal(current) {
+		if !ok || err != nil || n.Prefix != first.Prefix || n.Compare(first) < 0 && n.Day != last.Day || dbback.PlainJournal(path) == dbback.PlainJournal(current) {
 			continue
 		}
 		out = append(out, dbback.ArchivedJournal{Name: n.String(), Stored: filepath.Base(path), Size: st.Size(), ModTime: st.ModTime(), Origin: path})
@@ -159,8 +161,9 @@ func (p *Plan) checkJoined() error {
 		return nil
 	}
 	if j.other != nil {
-		return refuse("%s, written to last at %s, is another file than the one of that name that belongs to %s: the instance has begun anew with its journals since, and they do not follow the set; "+
-			"restore to another directory, with --to, or without journals, with --no-journals, which leaves open transactions as they are", j.other.origin, stamp(j.other.wrote), p.Set.SetName())
+		return refuse("%s, written to last at %s, is not of the row of journal files that belongs to %s: the instance has begun anew with its journals since, and they do not follow the set; "+
+			"restore to another directory, with --to, or without journals, with --no-journals, which leaves open transactions as they are; "+
+			"a file that was only put back needs the time that it had", j.other.origin, stamp(j.other.wrote), p.Set.SetName())
 	}
 	if j.last != "" || p.opts.found.current == "" { // what journal files it has could not be asked
 		return nil
