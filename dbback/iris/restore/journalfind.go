@@ -33,6 +33,7 @@ func (o *Options) asksForJournals() bool {
 func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) error {
 	switch {
 	case r.opts.NoJournals || info.Method.Journal == nil:
+	case r.opts.OtherHost: // what this machine has is of its own, and may seem to follow by its names
 	case r.opts.Everything:
 		mgr := info.Method.Facts[factManager]
 		r.addLocal(info, mgr, configuredDirs(mgr), "")
@@ -151,13 +152,17 @@ func (p *Plan) lostAfter(last string) string {
 	return ""
 }
 
+// intoOwn returns whether the databases come back into the running instance that they
+// are of, which has the journal files of the set and those since, and lists them.
+func (p *Plan) intoOwn() bool { return p.Way == WayDatabases && !p.opts.OtherHost }
+
 // checkJoined refuses a restore into the running instance if the journal files of
 // the set, of the archive and of the instance are not one row up to the last one
 // that is applied: without a file in it the journals come to nothing, and that is
 // better known before a database is overwritten.
 func (p *Plan) checkJoined() error {
 	j := &p.journals
-	if j.none || p.Way != WayDatabases {
+	if j.none || !p.intoOwn() {
 		return nil
 	}
 	if j.other != nil {

@@ -140,7 +140,7 @@ func TestReadAlone(t *testing.T) {
 // On a machine that has taken the place of the set's, a database belongs to whom it
 // belonged before, or to whom the instance belongs: not to the old machine's numbers.
 func TestRun_OtherHostOwner(t *testing.T) {
-	for _, way := range []Options{{Databases: []string{"USER"}}, {Everything: true}} {
+	for _, way := range []Options{{Databases: []string{"USER"}, NoJournals: true}, {Everything: true}} {
 		for _, lost := range []bool{false, true} {
 			r := newRestoring(t, way)
 			r.opts.OtherHost = true
