@@ -157,7 +157,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 		return err
 	}
 	what.Book, what.OtherHost = irisPlace(repo, name), c.Bool("other-host")
-	laterJournals(c, repo, name.Instance, &what)
+	laterJournals(c, repo, name, &what)
 	with := c.String("instance")
 	switch {
 	case what.Everything && c.String("second-instance") == "":
