@@ -3,6 +3,7 @@ package dbback
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"io"
 	"os"
 	"path"
@@ -236,8 +237,9 @@ func timeLines(files []JournalCopy) (lines [][]JournalCopy) {
 }
 
 // SameContent returns whether the file at path has the bytes of a stored journal file
-// of its form. One that cannot be read has not.
-func SameContent(repo *catalog.Repository, j ArchivedJournal, path string) bool {
+// of its form. One that cannot be read has not, nor one of which ctx ended the reading:
+// that is the caller's to ask.
+func SameContent(ctx context.Context, repo *catalog.Repository, j ArchivedJournal, path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -254,6 +256,9 @@ func SameContent(repo *catalog.Repository, j ArchivedJournal, path string) bool 
 	stored := io.NewSectionReader(set.File(j.File), 0, j.Size)
 	a, b := make([]byte, compareSize), make([]byte, compareSize)
 	for left := j.Size; left > 0; left -= int64(len(a)) {
+		if ctx.Err() != nil {
+			return false
+		}
 		a, b = a[:min(left, compareSize)], b[:min(left, compareSize)]
 		if _, err := io.ReadFull(stored, a); err != nil {
 			return false

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -91,6 +92,26 @@ func TestRun_OtherHostToNow(t *testing.T) {
 	r.opts.NoJournals = true
 	if _, err := r.run(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The comparing of whole files ends when somebody ends the command.
+func TestFindJournals_Cancelled(t *testing.T) {
+	r := newRestoring(t, Options{Everything: true})
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(r.w.At("mgr/journal/20261122.002"), later, later); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s, err := r.repo.OpenSet(r.info.SetName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	rr := &restoration{repo: r.repo, instance: r.instance(), opts: r.opts}
+	if err := rr.findJournals(ctx, s.Info()); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v; found %v", err, rr.opts.Later)
 	}
 }
 

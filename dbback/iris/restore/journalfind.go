@@ -36,7 +36,9 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 	case r.opts.OtherHost: // what this machine has is of its own, and may seem to follow by its names
 	case r.opts.Everything:
 		mgr := info.Method.Facts[factManager]
-		r.addLocal(info, mgr, configuredDirs(mgr), "")
+		if err := r.addLocal(ctx, info, mgr, configuredDirs(mgr), ""); err != nil {
+			return err
+		}
 		path := filepath.Join(mgr, dbback.JournalLog)
 		if st, err := os.Stat(path); err == nil && st.Size() > 0 {
 			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{
@@ -52,7 +54,7 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 		if current != "" {
 			r.opts.found.current = dbback.PlainJournal(filepath.Base(current))
 		}
-		r.addLocal(info, r.mgr, dirs, current)
+		return r.addLocal(ctx, info, r.mgr, dirs, current)
 	}
 	return nil
 }
@@ -60,7 +62,7 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 // addLocal adds the journal files in directories: in those given, in those that the
 // set's files came from, and in those that journal.log names, as journals may have
 // gone on elsewhere since.
-func (r *restoration) addLocal(info *catalog.SetInfo, mgr string, dirs []string, current string) {
+func (r *restoration) addLocal(ctx context.Context, info *catalog.SetInfo, mgr string, dirs []string, current string) error {
 	for _, j := range dbback.RequiredJournals(info) {
 		if j.Origin != "" {
 			dirs = append(dirs, filepath.Dir(j.Origin))
@@ -69,7 +71,7 @@ func (r *restoration) addLocal(info *catalog.SetInfo, mgr string, dirs []string,
 	if after := info.Method.Facts["journal after the backup"]; filepath.IsAbs(after) {
 		dirs = append(dirs, filepath.Dir(after))
 	}
-	for _, path := range listedJournals(mgr) {
+	for _, path := range dbback.ListedJournals(mgr) {
 		if filepath.IsAbs(path) {
 			dirs = append(dirs, filepath.Dir(path))
 		}
@@ -80,25 +82,17 @@ func (r *restoration) addLocal(info *catalog.SetInfo, mgr string, dirs []string,
 	for _, a := range localJournals(info, dirs, current) {
 		for _, s := range stored {
 			// A copy of it may have got a new date.
-			if s.Name == a.Name && s.FileName() == a.Stored && !s.ModTime.Equal(a.ModTime) && dbback.SameContent(r.repo, s, a.Origin) {
+			if s.Name == a.Name && s.FileName() == a.Stored && !s.ModTime.Equal(a.ModTime) && dbback.SameContent(ctx, r.repo, s, a.Origin) {
 				a.ModTime = s.ModTime
 				break
 			}
 		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		r.opts.Later = append(r.opts.Later, a)
 	}
-}
-
-// listedJournals returns the journal files that the journal.log in a manager directory
-// names. One that cannot be read names none.
-func listedJournals(mgr string) []string {
-	f, err := os.Open(filepath.Join(mgr, dbback.JournalLog))
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
-	paths, _ := dbback.ReadJournalLog(f)
-	return paths
+	return nil
 }
 
 // configuredDirs returns the directories of journal files that the configuration of

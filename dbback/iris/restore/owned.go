@@ -196,7 +196,8 @@ func alone(info fs.FileInfo) bool {
 }
 
 // readAlone reads a file of the instance to give its content to the instance's
-// owner: not through a link, behind which could be what he may not read.
+// owner: not through a link, behind which could be what he may not read, nor more of
+// it than a list of journal files has.
 func readAlone(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -210,7 +211,11 @@ func readAlone(path string) ([]byte, error) {
 	if !alone(info) {
 		return nil, fmt.Errorf("%s is not a file with one name only: it is not read; put a plain copy in its place", path)
 	}
-	return io.ReadAll(f)
+	text, err := io.ReadAll(io.LimitReader(f, dbback.MaxJournalLog+1))
+	if len(text) > dbback.MaxJournalLog {
+		return nil, fmt.Errorf("%s has more than %d MiB: it is not read; move it aside, and the list of the set is used", path, dbback.MaxJournalLog>>20)
+	}
+	return text, err
 }
 
 // extract copies files of a set, by their indexes, to names in a directory that the

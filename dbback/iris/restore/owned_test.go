@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"datfs/dbback"
 )
 
 const ownerUID, ownerGID = 12345, 12346
@@ -130,7 +132,11 @@ func TestReadAlone(t *testing.T) {
 	if err := errors.Join(os.Symlink(file, symbolic), os.Link(file, linked)); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{linked, symbolic, dir} {
+	long := filepath.Join(dir, "long")
+	if err := errors.Join(os.WriteFile(long, nil, 0o600), os.Truncate(long, dbback.MaxJournalLog+1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{linked, symbolic, dir, long} {
 		if _, err := readAlone(path); err == nil {
 			t.Errorf("%s is read", path)
 		}
