@@ -73,6 +73,11 @@ archive go. --until stops earlier, at the last file that was not written to afte
 that time: the engine applies whole files only. The time is a local one, or has a
 zone: 2026-11-22T10:00:00+09:00.
 
+On a machine that has taken the place of the set's, say --other-host. Its own
+journals do not belong to the set, and are not applied: only those of the set, and
+those that "datfs journal archive" copied of the machine before. Into a running
+instance that needs --until, or --no-journals.
+
 Nobody may use the databases until it is done. "datfs runbook SET" prints the same
 steps for doing them by hand.
 
@@ -151,8 +156,8 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
-	what.Book = irisPlace(repo, name)
-	laterJournals(c, repo, name.Instance, &what)
+	what.Book, what.OtherHost = irisPlace(repo, name), c.Bool("other-host")
+	laterJournals(c, repo, name, &what)
 	with := c.String("instance")
 	switch {
 	case what.Everything && c.String("second-instance") == "":
@@ -169,7 +174,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	}
 	s := newScreen(c, "restore", inBytes)
 	opts := restore.RunOptions{
-		Options: what, Progress: s.progress, Anew: c.Bool("anew"), OtherHost: c.Bool("other-host"), LookOnly: c.Bool("dry-run"),
+		Options: what, Progress: s.progress, Anew: c.Bool("anew"), LookOnly: c.Bool("dry-run"),
 		Damaged: c.Bool("damaged"), Command: restoreIrisAgain(c, name, what),
 		Step: func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
 		Log:  func(format string, args ...any) { s.say("note: "+format, args...) },

@@ -134,22 +134,20 @@ func journalArchive(c *cli.Context, repo *catalog.Repository, source dbback.Jour
 }
 
 // laterJournals gives a restore the archived journal files of the instance, with
-// which it can go on past its set, and the names of those that are missing between
-// them. Those that cannot be read are told of: the restore ends before them.
-func laterJournals(c *cli.Context, repo *catalog.Repository, instance string, opts *restore.Options) {
+// which it can go on past its set, and the names of those that are missing in the set's
+// time line. Those that cannot be read are told of: the restore ends before them.
+func laterJournals(c *cli.Context, repo *catalog.Repository, name catalog.SetName, opts *restore.Options) {
 	var err error
-	if opts.Later, err = dbback.ArchivedJournals(repo, instance); err != nil {
+	if opts.Later, err = dbback.ArchivedJournals(repo, name.Instance); err != nil {
 		fmt.Fprintf(c.App.ErrWriter, "warning: %s\n", printable(err.Error()))
 	}
-	history, _ := dbback.ReadJournalHistory(repo, instance) // its error is the same one
-	if history == nil {
+	history, _ := dbback.ReadJournalHistory(repo, name.Instance) // its error is the same one
+	set, err := repo.OpenSet(name)
+	if history == nil || err != nil { // the restore says so itself
 		return
 	}
-	for _, e := range history.Entries {
-		if len(e.Copies) == 0 {
-			opts.Missing = append(opts.Missing, e.Name)
-		}
-	}
+	defer func() { _ = set.Close() }()
+	opts.Missing = history.Lacks(set.Info())
 }
 
 // An archiveResult is the JSON of journal archive.

@@ -24,7 +24,8 @@ the archive and those that sets hold. LAST WRITTEN is up to when a file leads; o
 a compressed one it can be when it was compressed. STORED is what its blocks took
 that were not in the repository before.
 
-An instance whose journals were lost may count them anew: then names come twice. A
+An instance whose journals were lost may count them anew: then names come twice, or
+below those of before. A
 file in whose line "begins anew" stands is the first of another time line, which
 does not follow the files before it.
 

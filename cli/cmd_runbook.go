@@ -97,7 +97,7 @@ func planBook(c *cli.Context, repo *catalog.Repository, info *catalog.SetInfo) e
 		opts.Instance = c.String("second-instance")
 	}
 	opts.Book = irisPlace(repo, info.SetName())
-	laterJournals(c, repo, info.Instance, &opts)
+	laterJournals(c, repo, info.SetName(), &opts)
 	plan, err := restore.NewPlan(info, opts)
 	if err != nil {
 		return fmt.Errorf("runbook of set %v: %w", info.SetName(), err)

@@ -84,7 +84,11 @@ func ArchiveJournals(ctx context.Context, repo *catalog.Repository, source Journ
 	if err := a.readArchive(); err != nil {
 		return nil, wrap(err)
 	}
-	if !a.anyNew(closed.Files) {
+	isNew := a.anyNew(ctx, closed.Files)
+	if err := ctx.Err(); err != nil { // what was not compared seems to be new
+		return nil, wrap(err)
+	}
+	if !isNew {
 		a.report.Known = len(closed.Files)
 		return a.report, nil
 	}
@@ -140,7 +144,7 @@ func (a *archiver) keep(j ArchivedJournal) {
 }
 
 // has reports whether the archive has the file at path.
-func (a *archiver) has(path string, st fs.FileInfo) bool {
+func (a *archiver) has(ctx context.Context, path string, st fs.FileInfo) bool {
 	base := filepath.Base(path)
 	plain := PlainJournal(base)
 	now := ArchivedJournal{Name: plain, Stored: base, Size: st.Size(), ModTime: st.ModTime()}
@@ -150,7 +154,7 @@ func (a *archiver) has(path string, st fs.FileInfo) bool {
 		case form && sameJournal(k, now, compressedSoon):
 			return true // also if its directory has another name now
 		case form:
-			return k.Size == now.Size && SameContent(a.repo, k, path)
+			return k.Size == now.Size && SameContent(ctx, a.repo, k, path)
 		case k.ModTime.After(now.ModTime):
 			return dir && sameJournal(now, k, compressedSoon)
 		}
@@ -159,13 +163,13 @@ func (a *archiver) has(path string, st fs.FileInfo) bool {
 }
 
 // anyNew reports whether the archive lacks any of the files.
-func (a *archiver) anyNew(files []StoredFile) bool {
+func (a *archiver) anyNew(ctx context.Context, files []StoredFile) bool {
 	for _, f := range files {
 		path, st, err := statJournal(f)
 		if err != nil && len(a.kept[PlainJournal(filepath.Base(f.Path))]) > 0 {
 			continue // purged since, or not to be read any more: it is in the archive
 		}
-		if err != nil || !a.has(path, st) {
+		if err != nil || !a.has(ctx, path, st) {
 			return true
 		}
 	}
@@ -216,7 +220,7 @@ func (a *archiver) storeOne(ctx context.Context, f StoredFile) error {
 	for again := false; ; again = true {
 		path, st, err := statJournal(f)
 		known := len(a.kept[PlainJournal(filepath.Base(f.Path))]) > 0
-		if err == nil && a.has(path, st) || err != nil && known {
+		if err == nil && a.has(ctx, path, st) || err != nil && known {
 			a.report.Known++
 			return nil
 		}

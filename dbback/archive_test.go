@@ -246,6 +246,36 @@ func TestArchiveJournals_Anew(t *testing.T) {
 }
 
 // The order of the newest journal.log counts.
+// Whole files are only compared as long as somebody waits for it.
+func TestSameContent(t *testing.T) {
+	repo := newRepo(t)
+	f := newFakeJournals(t, "20261122.001", "20261122.002")
+	f.archive(repo, nil)
+	stored, err := ArchivedJournals(repo.Repository, "PROD")
+	if err != nil || len(stored) == 0 {
+		t.Fatal(stored, err)
+	}
+	j, path := stored[0], f.path("20261122.001")
+	if !SameContent(t.Context(), repo.Repository, j, path) {
+		t.Errorf("%s is not %s", path, j.Stored)
+	}
+	if SameContent(t.Context(), repo.Repository, j, f.path("20261122.002")) {
+		t.Errorf("another file is %s", j.Stored)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if SameContent(ctx, repo.Repository, j, path) {
+		t.Error("it is compared though nobody waits")
+	}
+	when := time.Now().Add(2 * time.Hour)
+	if err := os.Chtimes(path, when, when); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ArchiveJournals(ctx, repo.Repository, f, ArchiveOptions{Instance: "PROD"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("archived: %v", err)
+	}
+}
+
 func TestArchivedJournals_Order(t *testing.T) {
 	repo := newRepo(t)
 	f := newFakeJournals(t, "20261122.001", "20261122.002", "20261122.003")
@@ -335,7 +365,7 @@ func TestArchiveJournals_Late(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := &archiver{repo: repo.Repository, opts: ArchiveOptions{Instance: "PROD", Log: t.Logf}, report: &ArchiveReport{}}
-	if err := late.readArchive(); err != nil || !late.anyNew(closed.Files) {
+	if err := late.readArchive(); err != nil || !late.anyNew(t.Context(), closed.Files) {
 		t.Fatal("nothing is new", err)
 	}
 	f.archive(repo, nil)

@@ -164,10 +164,41 @@ func (h *JournalHistory) Reach(set *catalog.SetInfo) (*JournalReach, error) {
 	if set.Method != nil && set.Method.Journal != nil {
 		r.Required = PlainJournal(path.Base(set.Method.Journal.Required))
 	}
-	required, ok := ParseJournalName(r.Required)
-	if !ok {
+	if _, ok := ParseJournalName(r.Required); !ok {
 		return nil, fmt.Errorf("set %v: %w", set.SetName(), ErrNoJournals)
 	}
+	var own []JournalEntry
+	own, r.Other = h.entriesOf(set, r.Required)
+	at := slices.IndexFunc(own, func(e JournalEntry) bool { return e.Name == r.Required })
+	if at < 0 {
+		r.Missing = []string{r.Required}
+		return r, nil
+	}
+	r.follow(own[at:])
+	return r, nil
+}
+
+// Lacks returns the names of all files that are missing in the time line of a set: a
+// [JournalReach] has those of the first gap only, which others may fill.
+func (h *JournalHistory) Lacks(set *catalog.SetInfo) (names []string) {
+	r, err := h.Reach(set)
+	if err != nil {
+		return nil
+	}
+	entries, _ := h.entriesOf(set, r.Required)
+	for _, e := range entries {
+		if len(e.Copies) == 0 {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
+// entriesOf returns the journal files of the time line of a set and of the prefix of the
+// one that it requires, with those missing between them, and with which file another
+// time line begins.
+func (h *JournalHistory) entriesOf(set *catalog.SetInfo, required string) (own []JournalEntry, other *ArchivedJournal) {
+	first, _ := ParseJournalName(required)
 	var files []ArchivedJournal
 	var log []string
 	for _, e := range h.Entries {
@@ -178,26 +209,19 @@ func (h *JournalHistory) Reach(set *catalog.SetInfo) (*JournalReach, error) {
 		}
 	}
 	line, other := SameTimeLine(set, files)
-	if r.Other = other; other == nil {
+	if other == nil {
 		log = h.log
 	}
 	var copies []JournalCopy
 	for _, j := range append(RequiredJournals(set), line...) {
 		copies = append(copies, JournalCopy{ArchivedJournal: j})
 	}
-	var own []JournalEntry
 	for _, e := range journalEntries(copies, log) {
-		if n, ok := ParseJournalName(e.Name); ok && n.Prefix == required.Prefix {
+		if n, ok := ParseJournalName(e.Name); ok && n.Prefix == first.Prefix {
 			own = append(own, e)
 		}
 	}
-	at := slices.IndexFunc(own, func(e JournalEntry) bool { return e.Name == r.Required })
-	if at < 0 {
-		r.Missing = []string{r.Required}
-		return r, nil
-	}
-	r.follow(own[at:])
-	return r, nil
+	return own, other
 }
 
 // follow goes through the entries as far as they are there, and says what is

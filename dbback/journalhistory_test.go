@@ -168,3 +168,46 @@ func TestNewestRestorable(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// What is missing in a time line that is lost does not stop a restore of a set of the one
+// that came after it: it reaches what is promised.
+func TestHistory_Lacks(t *testing.T) {
+	const first, second = "2026-11-22T00-00-30Z", "2026-11-22T00-30-00Z"
+	set := setWith("PROD", second, "20261122.003", "20261122.003")
+	set.Time = at(30)
+	set.Files[0].ModTime, set.Files[0].XXH64 = at(33), "x"
+	archive := setWith("PROD.journals", first, "", "20261122.001 20261122.003 20261122.007 20261122.009 20261122.001.other-1 20261122.002.other-1 20261122.003.other-1 20261123.001 20261123.003")
+	for i, minute := range []int{1, 3, 7, 9, 31, 32, 33, 1440, 1443} {
+		f := &archive.Files[i]
+		if f.ModTime = at(minute); minute > 30 {
+			f.XXH64 = "x"
+		} else {
+			f.XXH64 = "old"
+		}
+	}
+	h := newHistory("PROD", []*catalog.SetInfo{set, archive}, nil)
+	var all []string
+	for _, e := range h.Entries {
+		if len(e.Copies) == 0 {
+			all = append(all, e.Name)
+		}
+	}
+	if got, want := strings.Join(all, " "), "20261122.002 20261122.004 20261122.005 20261122.006 20261122.008 20261123.002"; got != want {
+		t.Errorf("missing of all time lines: %s, want %s", got, want)
+	}
+	r, err := h.Reach(set)
+	if last, _ := r.Last(); err != nil || last != "20261123.001" || r.Other != nil {
+		t.Errorf("it reaches %s, %v; %v", last, r.Other, err)
+	}
+	if got, want := strings.Join(h.Lacks(set), " "), "20261123.002"; got != want {
+		t.Errorf("missing of its own: %s, want %s", got, want)
+	}
+	older := setWith("PROD", first, "20261122.001", "20261122.001")
+	older.Files[0].XXH64 = "old"
+	if got, want := strings.Join(h.Lacks(older), " "), "20261122.002 20261122.004 20261122.005 20261122.006 20261122.008"; got != want {
+		t.Errorf("missing behind a gap too: %s, want %s", got, want)
+	}
+	if got := h.Lacks(setWith("PROD", "x", "", "")); got != nil {
+		t.Errorf("of a set without journals: %s", got)
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -12,10 +14,10 @@ import (
 // JournalLog is the file in which an instance lists its journal files.
 const JournalLog = "journal.log"
 
-// maxJournalLog bounds how much is read of a journal.log, and maxLogLine a line
+// MaxJournalLog bounds how much is read of a journal.log, and maxLogLine a line
 // of it, in bytes.
 const (
-	maxJournalLog = 16 << 20
+	MaxJournalLog = 16 << 20
 	maxLogLine    = 64 << 10
 )
 
@@ -28,7 +30,7 @@ const (
 // that cannot be read to its end gives what was read, and the error.
 func ReadJournalLog(r io.Reader) ([]string, error) {
 	var names []string
-	lines := bufio.NewScanner(io.LimitReader(r, maxJournalLog))
+	lines := bufio.NewScanner(io.LimitReader(r, MaxJournalLog))
 	lines.Buffer(nil, maxLogLine)
 	for lines.Scan() {
 		if name, ok := journalInLine(lines.Text()); ok {
@@ -48,6 +50,18 @@ func ReadJournalLog(r io.Reader) ([]string, error) {
 		return out, nil // nothing that anybody writes by lines
 	}
 	return out, lines.Err()
+}
+
+// ListedJournals returns the journal files that the journal.log in a manager directory
+// names, as [ReadJournalLog] does. One that cannot be read names none.
+func ListedJournals(mgr string) []string {
+	f, err := os.Open(filepath.Join(mgr, JournalLog))
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }()
+	names, _ := ReadJournalLog(f)
+	return names
 }
 
 // journalInLine returns the first journal file that a line of journal.log names.

@@ -1,7 +1,9 @@
 package dbback
 
 import (
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +59,19 @@ func writtenAt(names string) map[string]time.Time {
 		written[name] = at(i)
 	}
 	return written
+}
+
+func TestListedJournals(t *testing.T) {
+	dir := t.TempDir()
+	if got := ListedJournals(dir); got != nil {
+		t.Errorf("of none: %q", got)
+	}
+	if err := os.WriteFile(filepath.Join(dir, JournalLog), []byte("/j/20261122.001z\n/j/20261122.002\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(ListedJournals(dir), " "); got != "/j/20261122.001 /j/20261122.002" {
+		t.Error(got)
+	}
 }
 
 func TestOrderJournals(t *testing.T) {

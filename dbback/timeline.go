@@ -3,6 +3,7 @@ package dbback
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"io"
 	"os"
 	"path"
@@ -16,7 +17,8 @@ import (
 // from the first of the day again (the practice instance does; what a real one does
 // is not known). Then one name stands for two files, and the stored files are of two
 // time lines: a restore must not go on from one of them to the other. Names do not
-// tell them apart; content and times do.
+// tell them apart; content and times do. A file of an older name that somebody put back,
+// without its time, is told by its content if another copy of it is known.
 
 // How long after a journal file was written to last its compressed form may be dated.
 // Whether compression keeps the time is not documented, nor when it is done if the
@@ -50,9 +52,10 @@ func sameJournal(a, b ArchivedJournal, within time.Duration) bool {
 
 // SameTimeLine returns those of the journal files that can follow a set, oldest
 // first: what was written to last before the backup set its marker does not follow it,
-// whatever its name, and where a name comes again with other content another time line
-// begins. other is the file with which it does, nil if there is none: what was written
-// since does not follow the set. Lists of journal files are kept up to there too. Files of
+// whatever its name, and where a name comes again with other content, or one before the
+// set's last of that day was written to after that, another time line begins. other is
+// the file with which it does, nil if there is none: what was written since does not
+// follow the set. Lists of journal files are kept up to there too. Files of
 // other prefixes than the set's are left out.
 func SameTimeLine(set *catalog.SetInfo, files []ArchivedJournal) (line []ArchivedJournal, other *ArchivedJournal) {
 	own := RequiredJournals(set)
@@ -64,7 +67,7 @@ func SameTimeLine(set *catalog.SetInfo, files []ArchivedJournal) (line []Archive
 		return nil, nil
 	}
 	begun := markedAfter(set)
-	copies := make(map[string][]ArchivedJournal) // by name; the set's own is the first
+	copies, lower := make(map[string][]ArchivedJournal), make(map[string][]ArchivedJournal) // by name; the set's own is the first
 	for _, j := range own {
 		copies[j.Name] = []ArchivedJournal{j}
 	}
@@ -73,26 +76,24 @@ func SameTimeLine(set *catalog.SetInfo, files []ArchivedJournal) (line []Archive
 		before := j.ModTime.Before(begun)
 		if mine := copies[j.Name]; len(mine) > 0 && mine[0].Set == set.SetName() {
 			before = j.ModTime.Before(mine[0].ModTime) && !sameJournal(j, mine[0], compressedLate)
-		} else if n.Compare(last) <= 0 {
-			// The set has those that it needs; one before these that was written to after
-			// the first of these is of counters that began anew.
-			since := own[0].ModTime
-			if j.zipped() {
-				since = since.Add(compressedLate)
-			}
-			if ok && n.Prefix == last.Prefix && j.ModTime.After(since) && (other == nil || j.ModTime.Before(other.ModTime)) {
-				other = &j
-			}
+		} else if ok && n.Prefix == last.Prefix && n.Compare(last) <= 0 {
+			lower[j.Name] = append(lower[j.Name], j) // the set has those that it needs
 			continue
 		}
 		if ok && n.Prefix == last.Prefix && !before {
 			copies[j.Name] = append(copies[j.Name], j)
 		}
 	}
-	for _, all := range copies {
-		if j := firstOther(all); j != nil && (other == nil || j.ModTime.Before(other.ModTime)) {
+	earliest := func(j *ArchivedJournal) {
+		if j != nil && (other == nil || j.ModTime.Before(other.ModTime)) {
 			other = j
 		}
+	}
+	for _, all := range copies {
+		earliest(firstOther(all))
+	}
+	for _, all := range lower {
+		earliest(firstBelow(all, own[len(own)-1]))
 	}
 	of := func(j ArchivedJournal) bool { return other == nil || j.ModTime.Before(other.ModTime) }
 	for _, all := range copies {
@@ -131,6 +132,36 @@ func firstOther(copies []ArchivedJournal) *ArchivedJournal {
 	slices.SortStableFunc(copies, byNameAndTime)
 	for i := 1; i < len(copies); i++ {
 		if !sameAsOne(copies[:i], copies[i]) {
+			return &copies[i]
+		}
+	}
+	return nil
+}
+
+// below returns whether j, of which no earlier copy is known, is of counters that began
+// anew: its name is before that of a file of the same day, and it was written to after
+// that one. One of a day before was only copied: the counters go on with the day that it
+// is then.
+func below(j, of ArchivedJournal) bool {
+	n, ok := ParseJournalName(j.Name)
+	m, ok2 := ParseJournalName(of.Name)
+	if !ok || !ok2 || n.Prefix != m.Prefix || n.Day != m.Day || n.Count >= m.Count {
+		return false
+	}
+	at := of.ModTime
+	if j.zipped() {
+		at = at.Add(compressedLate)
+	}
+	return j.ModTime.After(at)
+}
+
+// firstBelow returns the first of the copies of a name that [below] takes for one of
+// counters that began anew, and that is no copy of an earlier file: somebody may have
+// put that one back, with a new date.
+func firstBelow(copies []ArchivedJournal, of ArchivedJournal) *ArchivedJournal {
+	slices.SortStableFunc(copies, byNameAndTime)
+	for i, j := range copies {
+		if below(j, of) && !sameAsOne(copies[:i], j) {
 			return &copies[i]
 		}
 	}
@@ -180,24 +211,35 @@ func RequiredJournals(set *catalog.SetInfo) (out []ArchivedJournal) {
 }
 
 // timeLines divides journal files into time lines, the oldest first: one begins
-// where a name comes again with other content.
+// where a name comes again with other content, or the counters are below the lowest of
+// the day. It is [SameTimeLine] for those that no set is asked of.
 func timeLines(files []JournalCopy) (lines [][]JournalCopy) {
 	slices.SortStableFunc(files, func(a, b JournalCopy) int { return a.ModTime.Compare(b.ModTime) })
-	seen := make(map[string][]ArchivedJournal)
+	var seen map[string][]ArchivedJournal
+	var lowest map[JournalName]ArchivedJournal // of each prefix and day
 	for _, c := range files {
-		again := len(seen[c.Name]) > 0 && !sameAsOne(seen[c.Name], c.ArchivedJournal)
-		if again || len(lines) == 0 {
-			lines, seen = append(lines, nil), make(map[string][]ArchivedJournal)
+		n, ok := ParseJournalName(c.Name)
+		day := JournalName{Prefix: n.Prefix, Day: n.Day}
+		low, known := lowest[day]
+		copies := seen[c.Name]
+		again := len(copies) > 0 && !sameAsOne(copies, c.ArchivedJournal)
+		if again || len(copies) == 0 && known && below(c.ArchivedJournal, low) || len(lines) == 0 {
+			lines, seen, lowest = append(lines, nil), make(map[string][]ArchivedJournal), make(map[JournalName]ArchivedJournal)
+			known = false
 		}
 		seen[c.Name] = append(seen[c.Name], c.ArchivedJournal)
+		if m, _ := ParseJournalName(low.Name); ok && (!known || n.Compare(m) < 0) {
+			lowest[day] = c.ArchivedJournal
+		}
 		lines[len(lines)-1] = append(lines[len(lines)-1], c)
 	}
 	return lines
 }
 
 // SameContent returns whether the file at path has the bytes of a stored journal file
-// of its form. One that cannot be read has not.
-func SameContent(repo *catalog.Repository, j ArchivedJournal, path string) bool {
+// of its form. One that cannot be read has not, nor one of which ctx ended the reading:
+// that is the caller's to ask.
+func SameContent(ctx context.Context, repo *catalog.Repository, j ArchivedJournal, path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -214,6 +256,9 @@ func SameContent(repo *catalog.Repository, j ArchivedJournal, path string) bool 
 	stored := io.NewSectionReader(set.File(j.File), 0, j.Size)
 	a, b := make([]byte, compareSize), make([]byte, compareSize)
 	for left := j.Size; left > 0; left -= int64(len(a)) {
+		if ctx.Err() != nil {
+			return false
+		}
 		a, b = a[:min(left, compareSize)], b[:min(left, compareSize)]
 		if _, err := io.ReadFull(stored, a); err != nil {
 			return false

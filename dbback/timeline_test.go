@@ -28,6 +28,35 @@ func journalFiles(set catalog.SetName, specs string) (out []ArchivedJournal) {
 	return out
 }
 
+// checkLines checks that the time lines of all files of a prefix are divided where that
+// of a set ends.
+func checkLines(t *testing.T, own, specs string, line []ArchivedJournal, other *ArchivedJournal) {
+	t.Helper()
+	var files []JournalCopy
+	last := journalFiles(catalog.SetName{Instance: "PROD", Name: "2026-11-22T03-00-00Z"}, own)
+	for _, j := range append(last, journalFiles(catalog.SetName{Instance: "PROD.journals", Name: "a"}, specs)...) {
+		if n, ok := ParseJournalName(j.Name); ok && n.Prefix == "" {
+			files = append(files, JournalCopy{ArchivedJournal: j})
+		}
+	}
+	at := make(map[string]int)
+	for i, l := range timeLines(files) {
+		for _, c := range l {
+			at[c.Set.String()+" "+c.Stored] = i
+		}
+	}
+	mine := last[len(last)-1]
+	want := at[mine.Set.String()+" "+mine.Stored]
+	for _, j := range line {
+		if i, ok := at[j.Set.String()+" "+j.Stored]; ok && i != want {
+			t.Errorf("%s, which follows the set, is of time line %d, the set of %d", j.Stored, i, want)
+		}
+	}
+	if other != nil && at[other.Set.String()+" "+other.Stored] != want+1 {
+		t.Errorf("%s begins another time line, and is of %d, the set of %d", other.Stored, at[other.Set.String()+" "+other.Stored], want)
+	}
+}
+
 func TestSameTimeLine(t *testing.T) {
 	const old = "20261122.001 1 a, 20261122.002 2 b, 20261122.003 3 c, 20261122.004 4 d, 20261122.005 5 e"
 	tests := []struct {
@@ -65,6 +94,17 @@ func TestSameTimeLine(t *testing.T) {
 		{"open when copied, and compressed", "20261122.003 3+ c", 2, "20261122.003z 300 cc, 20261122.004 301 d", "20261122.003z 20261122.004", ""},
 		{"open when copied, and another one", "20261122.003 3+ c", 2, "20261122.003 30 cc, 20261122.003.other-1 40 ccx, 20261122.004 41 d", "20261122.003", "20261122.003.other-1"},
 		{"open when copied, and shorter", "20261122.003 3+ ccc", 2, "20261122.003 30 x, 20261122.004 41 d", "", "20261122.003"},
+		{"below the set's", "20261122.006 6 f", 5, "20261122.001 20 x, 20261122.002 21 y, 20261122.003 22 z, 20261123.001 1440 q, journal.log 6 l, journal.log 23 m", "journal.log", "20261122.001"},
+		{"below the set's, as before too", "20261122.006 6 f", 5, "20261122.001 1 a, 20261122.002 2 b, 20261122.001.other-1 20 x, 20261122.002.other-1 21 y, 20261122.003 22 z, 20261123.001 1440 q", "", "20261122.001.other-1"},
+		{"below the set's, and it had gone on", "20261122.006 6 f", 5, "20261122.007 7 g, 20261122.001 20 x, 20261122.008 28 z", "20261122.007", "20261122.001"},
+		{"below the set's first, above which it had gone on to be written to", "20261122.005 5 e, 20261122.006 30 f", 5, "20261122.004 12 d, 20261122.007 31 g", "20261122.007", ""},
+		{"below the set's, and compressed the next hour", "20261122.006 6 f", 5, "20261122.005z 66 e, 20261122.007 67 g", "20261122.007", ""},
+		{"below the set's, and compressed another day", "20261122.006 6 f", 5, "20261122.001z 1450 e, 20261123.001 1460 g", "", "20261122.001z"},
+		{"an older one put back", "20261122.006 6 f", 5, "20261122.001 1 a, 20261122.001.other-1 20 a, 20261122.007 21 g", "20261122.007", ""},
+		{"an older one put back, and a later row", "20261122.006 6 f", 5, "20261122.001 1 a, 20261122.001.other-1 20 a, 20261122.007 21 g, 20261122.001.other-2 30 x, 20261122.008 38 h", "20261122.007", "20261122.001.other-2"},
+		{"one of the day before put back", "20261122.006 6 f", 5, "20261121.004 20 a, 20261122.007 21 g", "20261122.007", ""},
+		{"one that was missing put back", "20261122.006 6 f", 5, "20261122.008 8 h, 20261122.007 21 g", "20261122.007 20261122.008", ""},
+		{"below the set's, of another prefix", "20261122.006 6 f", 5, "M-20261122.001 20 a, 20261122.007 21 g", "20261122.007", ""},
 		{"a copy with a new date", "20261122.002 2 b", 1, "20261122.002 30 b, 20261122.003 3 c, 20261122.003.other-1 40 c", "20261122.002 20261122.003 20261122.003.other-1", ""},
 	}
 	for _, tt := range tests {
@@ -85,6 +125,7 @@ func TestSameTimeLine(t *testing.T) {
 			if got := strings.Join(names, " "); got != tt.want {
 				t.Errorf("%s\nwant\n%s", got, tt.want)
 			}
+			checkLines(t, tt.own, tt.files, line, other)
 			if got := ""; other != nil || tt.other != "" {
 				if other != nil {
 					got = other.Stored

@@ -71,13 +71,7 @@ func (e *Engine) askJournals(ctx context.Context) (*session.Answer, error) {
 // there: journals may have been in other directories. A list that cannot be read
 // is told of when it is to be copied.
 func (e *Engine) loggedJournals() (paths []string) {
-	f, err := os.Open(filepath.Join(e.mgr, dbback.JournalLog))
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
-	names, _ := dbback.ReadJournalLog(f)
-	for _, name := range names {
+	for _, name := range dbback.ListedJournals(e.mgr) {
 		if !filepath.IsAbs(name) {
 			continue
 		}

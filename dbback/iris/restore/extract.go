@@ -26,7 +26,7 @@ func (c *extractAct) show(b *book) {
 				b.shell(p.fetch(j))
 			}
 		}
-		if log := p.journals.log; log != nil && !log.local() && p.Way != WayDatabases {
+		if log := p.journals.log; log != nil && !log.local() && !p.intoOwn() {
 			b.shell(p.fetch(*log))
 		}
 	}
@@ -34,7 +34,7 @@ func (c *extractAct) show(b *book) {
 	if p.journals.none {
 		return
 	}
-	if p.Way == WayEverything {
+	if p.Way == WayEverything && !p.opts.OtherHost {
 		b.say("survived", p.number(stepJournals))
 	}
 	if b.all {
@@ -42,8 +42,8 @@ func (c *extractAct) show(b *book) {
 	}
 }
 
-// fetch returns the command that copies a journal file out of the mount. Into the
-// running instance only those are copied that it has no more.
+// fetch returns the command that copies a journal file out of the mount. Into its
+// own running instance only those are copied that it has no more.
 func (p *Plan) fetch(j journalSource) string {
 	from, to := `"$SET"/journals/`+shellWord(j.stored), `"$WORK"/journals/`
 	if j.was != j.stored {
@@ -53,7 +53,7 @@ func (p *Plan) fetch(j journalSource) string {
 		from = p.archiveDir() + "/" + shellWord(j.stored)
 	}
 	cp := "cp " + from + " " + to
-	if p.Way != WayDatabases {
+	if !p.intoOwn() {
 		return cp
 	}
 	origin := dbback.PlainJournal(j.origin)
@@ -141,12 +141,12 @@ func (p *Plan) bringJournals(ctx context.Context, r *restoration) (err error) {
 		place[j.set][j.file] = name
 	}
 	for _, j := range p.journals.files {
-		if p.Way != WayDatabases || !j.there() {
+		if !p.intoOwn() || !j.there() {
 			add(j, j.was)
 		}
 	}
 	switch log := p.journals.log; {
-	case log == nil || p.Way == WayDatabases: // the running instance has its own
+	case log == nil || p.intoOwn(): // the running instance has its own
 	case log.local():
 		text, err := readAlone(log.origin)
 		if err == nil {

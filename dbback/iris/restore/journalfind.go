@@ -33,9 +33,12 @@ func (o *Options) asksForJournals() bool {
 func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) error {
 	switch {
 	case r.opts.NoJournals || info.Method.Journal == nil:
+	case r.opts.OtherHost: // what this machine has is of its own, and may seem to follow by its names
 	case r.opts.Everything:
 		mgr := info.Method.Facts[factManager]
-		r.addLocal(info, mgr, configuredDirs(mgr), "")
+		if err := r.addLocal(ctx, info, mgr, configuredDirs(mgr), ""); err != nil {
+			return err
+		}
 		path := filepath.Join(mgr, dbback.JournalLog)
 		if st, err := os.Stat(path); err == nil && st.Size() > 0 {
 			r.opts.Later = append(r.opts.Later, dbback.ArchivedJournal{
@@ -51,7 +54,7 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 		if current != "" {
 			r.opts.found.current = dbback.PlainJournal(filepath.Base(current))
 		}
-		r.addLocal(info, r.mgr, dirs, current)
+		return r.addLocal(ctx, info, r.mgr, dirs, current)
 	}
 	return nil
 }
@@ -59,7 +62,7 @@ func (r *restoration) findJournals(ctx context.Context, info *catalog.SetInfo) e
 // addLocal adds the journal files in directories: in those given, in those that the
 // set's files came from, and in those that journal.log names, as journals may have
 // gone on elsewhere since.
-func (r *restoration) addLocal(info *catalog.SetInfo, mgr string, dirs []string, current string) {
+func (r *restoration) addLocal(ctx context.Context, info *catalog.SetInfo, mgr string, dirs []string, current string) error {
 	for _, j := range dbback.RequiredJournals(info) {
 		if j.Origin != "" {
 			dirs = append(dirs, filepath.Dir(j.Origin))
@@ -68,7 +71,7 @@ func (r *restoration) addLocal(info *catalog.SetInfo, mgr string, dirs []string,
 	if after := info.Method.Facts["journal after the backup"]; filepath.IsAbs(after) {
 		dirs = append(dirs, filepath.Dir(after))
 	}
-	for _, path := range listedJournals(mgr) {
+	for _, path := range dbback.ListedJournals(mgr) {
 		if filepath.IsAbs(path) {
 			dirs = append(dirs, filepath.Dir(path))
 		}
@@ -79,25 +82,17 @@ func (r *restoration) addLocal(info *catalog.SetInfo, mgr string, dirs []string,
 	for _, a := range localJournals(info, dirs, current) {
 		for _, s := range stored {
 			// A copy of it may have got a new date.
-			if s.Name == a.Name && s.FileName() == a.Stored && !s.ModTime.Equal(a.ModTime) && dbback.SameContent(r.repo, s, a.Origin) {
+			if s.Name == a.Name && s.FileName() == a.Stored && !s.ModTime.Equal(a.ModTime) && dbback.SameContent(ctx, r.repo, s, a.Origin) {
 				a.ModTime = s.ModTime
 				break
 			}
 		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		r.opts.Later = append(r.opts.Later, a)
 	}
-}
-
-// listedJournals returns the journal files that the journal.log in a manager directory
-// names. One that cannot be read names none.
-func listedJournals(mgr string) []string {
-	f, err := os.Open(filepath.Join(mgr, dbback.JournalLog))
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
-	paths, _ := dbback.ReadJournalLog(f)
-	return paths
+	return nil
 }
 
 // configuredDirs returns the directories of journal files that the configuration of
@@ -115,21 +110,23 @@ func configuredDirs(mgr string) (dirs []string) {
 }
 
 // localJournals returns the journal files in directories of this machine from the
-// set's first one on, but for the current one.
+// set's first one on, but for the current one; and those before it of the day of the
+// set's last, by which counters that began anew are known.
 func localJournals(info *catalog.SetInfo, dirs []string, current string) (out []dbback.ArchivedJournal) {
 	own := dbback.RequiredJournals(info)
 	if len(own) == 0 {
 		return nil
 	}
 	first, ok := dbback.ParseJournalName(own[0].Name)
-	if !ok {
+	last, ok2 := dbback.ParseJournalName(own[len(own)-1].Name)
+	if !ok || !ok2 {
 		return nil
 	}
 	paths, _ := session.FilesIn(dirs) // one that cannot be looked into has none
 	for _, path := range paths {
 		n, ok := dbback.ParseJournalName(filepath.Base(path))
 		st, err := os.Stat(path)
-		if !ok || err != nil || n.Prefix != first.Prefix || n.Compare(first) < 0 || dbback.PlainJournal(path) == dbback.PlainJournal(current) {
+		if !ok || err != nil || n.Prefix != first.Prefix || n.Compare(first) < 0 && n.Day != last.Day || dbback.PlainJournal(path) == dbback.PlainJournal(current) {
 			continue
 		}
 		out = append(out, dbback.ArchivedJournal{Name: n.String(), Stored: filepath.Base(path), Size: st.Size(), ModTime: st.ModTime(), Origin: path})
@@ -149,18 +146,23 @@ func (p *Plan) lostAfter(last string) string {
 	return ""
 }
 
+// intoOwn returns whether the databases come back into the running instance that they
+// are of, which has the journal files of the set and those since, and lists them.
+func (p *Plan) intoOwn() bool { return p.Way == WayDatabases && !p.opts.OtherHost }
+
 // checkJoined refuses a restore into the running instance if the journal files of
 // the set, of the archive and of the instance are not one row up to the last one
 // that is applied: without a file in it the journals come to nothing, and that is
 // better known before a database is overwritten.
 func (p *Plan) checkJoined() error {
 	j := &p.journals
-	if j.none || p.Way != WayDatabases {
+	if j.none || !p.intoOwn() {
 		return nil
 	}
 	if j.other != nil {
-		return refuse("%s, written to last at %s, is another file than the one of that name that belongs to %s: the instance has begun anew with its journals since, and they do not follow the set; "+
-			"restore to another directory, with --to, or without journals, with --no-journals, which leaves open transactions as they are", j.other.origin, stamp(j.other.wrote), p.Set.SetName())
+		return refuse("%s, written to last at %s, is not of the row of journal files that belongs to %s: the instance has begun anew with its journals since, and they do not follow the set; "+
+			"restore to another directory, with --to, or without journals, with --no-journals, which leaves open transactions as they are; "+
+			"a file that was only put back needs the time that it had", j.other.origin, stamp(j.other.wrote), p.Set.SetName())
 	}
 	if j.last != "" || p.opts.found.current == "" { // what journal files it has could not be asked
 		return nil

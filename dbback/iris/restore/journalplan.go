@@ -156,8 +156,12 @@ func (p *Plan) lacks(a, b dbback.JournalName) bool {
 func (p *Plan) limit(least string) error {
 	j := &p.journals
 	if p.opts.Until.IsZero() {
+		end := j.files[len(j.files)-1]
+		if p.Way == WayDatabases && p.opts.OtherHost {
+			return refuse("this machine has taken the place of that of the set %s, so that the journals of its running instance do not belong to the set: "+
+				"use --until '%s' to end at %s, the last one in the repository, or --no-journals, which leaves open transactions as they are", p.Set.SetName(), untilFlag(secondAfter(end.wrote)), end.name)
+		}
 		if p.Way != WayDatabases {
-			end := j.files[len(j.files)-1]
 			j.last, j.reaches = end.name, end.wrote
 			j.lost = p.lostAfter(end.name)
 		}

@@ -85,6 +85,7 @@ func TestNewPlan_Journals(t *testing.T) {
 		{"of a time line that is lost, and of its own", all(Options{Later: later("20261122.003 02:30:00", "20261122.004 02:40:00", "20261122.003.other-1 04:00:00", "20261122.004z.other-1 05:00:00")}), own + " 20261122.003 20261122.004", "20261122.004", "05:00:00", ""},
 		{"of a time line that came later", all(Options{Later: later("20261122.003 04:00:00", "20261122.003.other-1 05:00:00", "20261122.004 06:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
 		{"until after another time line", in(Options{Until: at("07:00:00"), Later: later("20261122.003 04:00:00", "20261122.003.other-1 05:00:00", "20261122.004 06:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
+		{"of counters that began anew", all(Options{Later: later("20261122.003 04:00:00", "20261121.013@ 05:00:00", "20261122.001.other-1 05:00:00", "20261122.004 06:00:00")}), own + " 20261122.003", "20261122.003", "04:00:00", ""},
 		{"what is no journal file", all(Options{Later: later("x 04:00:00", "20261122.003 05:00:00")}), own + " 20261122.003", "20261122.003", "05:00:00", ""},
 	}
 	for _, tt := range tests {
@@ -253,9 +254,12 @@ func TestPlan_CheckJoined(t *testing.T) {
 		{"one is missing, but no journals are wanted", none, Options{NoJournals: true}, "20261122.009", ""},
 		{"the current one is not known", none, Options{}, "", ""},
 		{"open when copied, and still the current one", open, Options{}, "20261122.002", ""},
+		{"closed when copied, and the current one again", none, Options{}, "20261122.002", "the current journal file of the instance, 20261122.002, has the name of one that was closed when it was copied"},
+		{"open when copied, closed in the archive, and the current one again", open, Options{Later: later("20261122.002z 03:30:00")}, "20261122.002", "has the name of one that was closed"},
+		{"the current one again, but it ends before", none, Options{Until: at("03:30:00")}, "20261122.002", ""},
 		{"open when copied, and lost since", open, Options{}, "20261122.003", "20261122.002 was copied before it was whole"},
 		{"open when copied, and still there", open, Options{Later: later("20261122.002@ 03:30:00")}, "20261122.003", ""},
-		{"another time line", none, Options{Later: later("20261122.002@ 03:30:00")}, "20261122.003", "/usr/irissys/mgr/journal/20261122.002, written to last at " + stamp(at("03:30:00")) + ", is another file than the one of that name"},
+		{"another time line", none, Options{Later: later("20261122.002@ 03:30:00")}, "20261122.003", "/usr/irissys/mgr/journal/20261122.002, written to last at " + stamp(at("03:30:00")) + ", is not of the row of journal files that belongs to "},
 		{"another time line, though it ends before", none, Options{Until: at("03:03:00"), Later: later("20261122.002@ 03:30:00")}, "20261122.003", "the instance has begun anew with its journals"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -268,6 +272,14 @@ func TestPlan_CheckJoined(t *testing.T) {
 				t.Errorf("error %v\nwant %s", err, tt.says)
 			}
 		})
+	}
+	late := func(i *catalog.SetInfo) {
+		r := i.Method.Journal
+		r.Required, r.Files = r.Marker, []string{"20261122.002"}
+	}
+	anew := Options{Databases: []string{"USER"}, Later: later("20261122.001@ 05:00:00"), found: foundJournals{current: "20261123.001"}}
+	if err := mustPlan(t, madeSet(late), anew).checkJoined(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "a file that was only put back needs the time that it had") {
+		t.Errorf("of counters below the set's: %v", err)
 	}
 	if err := mustPlan(t, madeSet(), Options{Everything: true, found: foundJournals{current: "20261122.009"}}).checkJoined(); err != nil {
 		t.Errorf("of everything: %v", err)
@@ -284,7 +296,7 @@ func TestPlan_GapText(t *testing.T) {
 		{"nothing is missing", Options{Everything: true, Later: later("20261122.003 04:00:00")}, ""},
 		{"a gap", Options{Everything: true, Later: later("20261122.004 04:00:00")}, "Journal files between 20261122.002 and 20261122.004 are missing"},
 		{"a gap into the running instance", Options{Databases: []string{"USER"}, Later: later("20261122.004 04:00:00")}, "no journal files between 20261122.002 and 20261122.004: the instance itself must still have them. If it has not, end at 20261122.002, with `--until '" + untilFlag(at("03:03:00")) + "'`"},
-		{"another time line", Options{Everything: true, Later: later("20261122.002.other-1 04:00:00")}, "20261122.002.other-1, written to last at " + stamp(at("04:00:00")) + ", is another file"},
+		{"another time line", Options{Everything: true, Later: later("20261122.002.other-1 04:00:00")}, "20261122.002.other-1, written to last at " + stamp(at("04:00:00")) + ", is not of the row of files before it"},
 		{"until before it", Options{Everything: true, Until: at("03:10:00"), Later: later("20261122.003 04:00:00", "20261122.003.other-1 05:00:00")}, ""},
 		{"the list names more", Options{Everything: true, found: foundJournals{listed: []string{"20261122.002", "20261122.003", "20261122.004"}}}, "After 20261122.002 the instance's `journal.log` names 20261122.003, which is not there"},
 		{"the list names no more", Options{Everything: true, found: foundJournals{listed: []string{"20261122.002", "M-20261122.003", "x"}}}, ""},
@@ -320,6 +332,11 @@ func TestLocalJournals(t *testing.T) {
 	want := []string{"20261121.014 20261121.014z", "20261122.002 20261122.002", "20261122.003 20261122.003z", "20261122.004 20261122.004", "20261122.005 20261122.005", "20261122.003 20261122.003z"}
 	if !slices.Equal(names, want) {
 		t.Errorf("%q, want %q", names, want)
+	}
+	late := func(i *catalog.SetInfo) { i.Method.Journal.Files = []string{"20261122.002"} }
+	write(other, "20261122.001")
+	if got := localJournals(madeSet(late), []string{dir, other}, ""); len(got) != 7 || got[4].Name != "20261122.001" {
+		t.Errorf("before the set's first: %v", got)
 	}
 	if got := localJournals(madeSet(func(i *catalog.SetInfo) { i.Method.Journal = nil }), []string{dir}, ""); got != nil {
 		t.Errorf("of a set without journals: %v", got)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -231,14 +230,14 @@ func (d *ownedDir) share(name string) error {
 }
 
 // readAlone reads a file of the instance to give its content to the instance's
-// owner: not through a link, behind which could be what he may not read.
+// owner: not through a link, behind which could be what he may not read, nor more of
+// it than a list of journal files has.
 func readAlone(path string) ([]byte, error) {
-	f, err := session.OpenAlone(path)
-	if err != nil {
-		return nil, err
+	text, err := session.ReadAlone(path, dbback.MaxJournalLog+1)
+	if len(text) > dbback.MaxJournalLog {
+		return nil, fmt.Errorf("%s has more than %d MiB: it is not read; move it aside, and the list of the set is used", path, dbback.MaxJournalLog>>20)
 	}
-	b, err := io.ReadAll(f)
-	return b, errors.Join(err, f.Close())
+	return text, err
 }
 
 // extract copies files of a set, by their indexes, to names in a directory that the

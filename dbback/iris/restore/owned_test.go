@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"datfs/dbback"
 )
 
 const ownerUID, ownerGID = 12345, 12346
@@ -130,7 +132,11 @@ func TestReadAlone(t *testing.T) {
 	if err := errors.Join(os.Symlink(file, symbolic), os.Link(file, linked)); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{linked, symbolic, dir} {
+	long := filepath.Join(dir, "long")
+	if err := errors.Join(os.WriteFile(long, nil, 0o600), os.Truncate(long, dbback.MaxJournalLog+1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{linked, symbolic, dir, long} {
 		if _, err := readAlone(path); err == nil {
 			t.Errorf("%s is read", path)
 		}
@@ -140,7 +146,7 @@ func TestReadAlone(t *testing.T) {
 // On a machine that has taken the place of the set's, a database belongs to whom it
 // belonged before, or to whom the instance belongs: not to the old machine's numbers.
 func TestRun_OtherHostOwner(t *testing.T) {
-	for _, way := range []Options{{Databases: []string{"USER"}}, {Everything: true}} {
+	for _, way := range []Options{{Databases: []string{"USER"}, NoJournals: true}, {Everything: true}} {
 		for _, lost := range []bool{false, true} {
 			r := newRestoring(t, way)
 			r.opts.OtherHost = true

@@ -18,11 +18,10 @@ import (
 type RunOptions struct {
 	Options
 
-	Progress  *catalog.Progress
-	Anew      bool // do not go on with a restore that failed, begin again; also over another one's databases
-	Damaged   bool // of a set too in which damage was found
-	OtherHost bool // this machine has taken the place of the set's
-	LookOnly  bool // do the step "look", and nothing else
+	Progress *catalog.Progress
+	Anew     bool // do not go on with a restore that failed, begin again; also over another one's databases
+	Damaged  bool // of a set too in which damage was found
+	LookOnly bool // do the step "look", and nothing else
 
 	// Command is what somebody types to do this again, with the name of the set in
 	// full; "": that of the plan.

@@ -105,7 +105,7 @@ func (p *Plan) journalStatements() []string {
 	set := func(property, value string) {
 		out = append(out, only("JSET", fmt.Sprintf(`set j.%s=%s,ok=1 write !,"@@JSET|%s",!`, property, session.Quote(value), property)))
 	}
-	if p.Way == WayDatabases { // the instance's own: by bare name
+	if p.intoOwn() { // by bare name
 		set("FirstFile", j.first)
 	} else {
 		set("FirstFile", dir+j.first)
@@ -116,7 +116,7 @@ func (p *Plan) journalStatements() []string {
 	switch {
 	case j.last == "":
 		out = append(out, only("JLAST", `set last=##class(%SYS.Journal.System).GetCurrentFileName() do ^JRNSWTCH set j.LastFile=last,ok=1 write !,"@@JLAST|",last,!`))
-	case p.Way == WayDatabases:
+	case p.intoOwn():
 		set("LastFile", j.last)
 	default:
 		set("LastFile", p.lastPath())

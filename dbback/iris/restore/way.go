@@ -37,6 +37,7 @@ type Options struct {
 	Redirect   map[string]string // name or directory of a database to its new directory: WayElsewhere
 	Define     bool              // add what is restored elsewhere to the configuration, under its own names
 	Drill      bool              // dismount what was restored at the end, and remove it
+	OtherHost  bool              // this machine has taken the place of the set's: its journals are not the set's
 
 	// Until is the time up to which journals are applied. The engine applies whole
 	// files: the last one is the newest that was not written to after Until.
