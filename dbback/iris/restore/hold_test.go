@@ -138,3 +138,29 @@ func TestHold_Removed(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// One that goes on behind the copy has its places locked too.
+func TestRun_HoldsBehindCopy(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "to")
+	for _, step := range []string{stepJournals, stepIntegrity} {
+		r := newRestoring(t, Options{Databases: []string{"USER"}, To: to})
+		undo := failures(r)[step]()
+		r.mustFail(step)
+		undo()
+		held := 0
+		r.onStep = func(s string) {
+			if s == stepLook {
+				return
+			}
+			other := &restoration{plan: r.plan}
+			if err := other.hold(filepath.Join(to, r.w.At("mgr/user"))); !errors.Is(err, catalog.ErrLocked) {
+				t.Errorf("in the step %s another one takes it: %v", s, err)
+			}
+			other.letGo()
+			held++
+		}
+		if _, err := r.run(); err != nil || held == 0 || r.next != step {
+			t.Errorf("%s: %v, held %d times, next %s", step, err, held, r.next)
+		}
+	}
+}

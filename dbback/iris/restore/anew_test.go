@@ -1,0 +1,160 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"datfs/dbback/iris/session"
+)
+
+// exists returns whether there is anything at a path.
+func exists(t *testing.T, path string) bool {
+	t.Helper()
+	_, err := os.Lstat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// mustFail runs a restore that fails in a step.
+func (r *restoring) mustFail(step string) *StepError {
+	r.t.Helper()
+	_, err := r.run()
+	failed, ok := errors.AsType[*StepError](err)
+	if !ok || failed.Step != step {
+		r.t.Fatalf("error %v, want one of the step %s", err, step)
+	}
+	return failed
+}
+
+// One that was begun over another and failed is gone on with by its own command, which
+// has no --anew.
+func TestRun_AnewGoesOn(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}})
+	r.w.Write("mgr/user/IRIS.DAT", r.w.Database("mgr/user"))
+	newer := r.nextSet()
+	r.w.Say["JRUN"] = "@@JRUN|0|ERROR: a journal file"
+	r.mustFail(stepJournals)
+	left := r.plan.Work
+	r.info, r.opts.Anew = newer, true
+	r.mustFail(stepJournals)
+	delete(r.w.Say, "JRUN")
+	r.opts.Anew = false
+	if _, err := r.run(); err != nil || r.next != stepJournals {
+		t.Fatalf("error %v, it goes on with %q", err, r.next)
+	}
+	if exists(t, left) {
+		t.Errorf("%s is left", left)
+	}
+}
+
+// What is left of a restore that was given up, and cannot be removed, does not make a
+// failure of one that is done.
+func TestRun_CoveredStays(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}})
+	r.w.Write("mgr/user/IRIS.DAT", r.w.Database("mgr/user"))
+	newer := r.nextSet()
+	undo := failures(r)[stepJournals]()
+	r.mustFail(stepJournals)
+	undo()
+	left := r.plan.Work
+	immutable(t, filepath.Join(left, "dirlist.kept.txt"))
+	r.info, r.opts.Anew = newer, true
+	report, err := r.run()
+	if err != nil || !report.Clean || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], left) || !strings.HasSuffix(report.Warnings[0], "; remove it") {
+		t.Errorf("%v, %+v", err, report)
+	}
+	if exists(t, r.plan.Work) {
+		t.Errorf("%s is left", r.plan.Work)
+	}
+}
+
+// immutable makes that a file cannot be removed until the test ends.
+func immutable(t *testing.T, path string) {
+	t.Helper()
+	if out, err := exec.Command("chattr", "+i", path).CombinedOutput(); err != nil {
+		t.Skipf("%v: %s (takes root, and a file system that can)", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("chattr", "-i", path).Run() })
+}
+
+// A drill removes what it has restored: it is no reason to remove what is left of a
+// restore to the same place.
+func TestDrill_CoversNothing(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}, To: filepath.Join(t.TempDir(), "to")})
+	r.login = func(o *session.Options) { o.WorkDir = r.w.At("work") }
+	r.opts.LookOnly = true
+	if _, err := r.run(); err != nil {
+		t.Fatal(err)
+	}
+	r.opts.LookOnly = false
+	undo := failures(r)[stepPrepare]()
+	r.mustFail(stepPrepare)
+	undo()
+	left := r.plan.Work
+	r.login, r.opts.Drill, r.opts.Anew = nil, true, true
+	report, err := r.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !exists(t, filepath.Join(left, session.StateName)) || slices.ContainsFunc(report.Notes, func(s string) bool { return strings.Contains(s, left) }) {
+		t.Errorf("the state of the restore is gone; notes %q", report.Notes)
+	}
+}
+
+// One that goes on has those journal files in its directory that its plan has, and none
+// that a plan before brought: the instance would find it first.
+func TestRun_OtherJournals(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}, To: filepath.Join(t.TempDir(), "to")})
+	undo := failures(r)[stepJournals]()
+	r.mustFail(stepJournals)
+	undo()
+	const stale = "20261121.009"
+	if err := os.WriteFile(filepath.Join(r.plan.journalDir(), stale), []byte("of an earlier plan"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var had []string
+	r.onStep = func(step string) {
+		if step == stepIntegrity {
+			entries, _ := os.ReadDir(r.plan.journalDir())
+			for _, e := range entries {
+				had = append(had, e.Name())
+			}
+		}
+	}
+	if _, err := r.run(); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(had, "20261122.002") || slices.Contains(had, stale) {
+		t.Errorf("the journals were read from a directory with %q", had)
+	}
+}
+
+// One that ends before its first step has begun nothing, and says so.
+func TestRun_EndsBeforeFirstStep(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}})
+	ctx, cancel := context.WithCancel(t.Context())
+	opts := r.opts
+	opts.Planned = func(p *Plan) { r.plan = p }
+	opts.Confirm = func(*Plan, string) error { cancel(); return nil }
+	_, err := Run(ctx, r.instance(), r.repo, r.info.SetName(), opts)
+	failed, ok := errors.AsType[*StepError](err)
+	if !ok || !errors.Is(err, context.Canceled) || failed.Work != "" || failed.Command != "" {
+		t.Errorf("error %+v", err)
+	}
+	if exists(t, r.plan.Work) {
+		t.Errorf("%s is left", r.plan.Work)
+	}
+	r.opts.NoJournals = true
+	if _, err := r.run(); err != nil {
+		t.Errorf("another restore: %v", err)
+	}
+}
