@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"datfs/catalog"
 	"datfs/dbback/iris/session"
 )
 
@@ -156,5 +157,104 @@ func TestRun_EndsBeforeFirstStep(t *testing.T) {
 	r.opts.NoJournals = true
 	if _, err := r.run(); err != nil {
 		t.Errorf("another restore: %v", err)
+	}
+}
+
+// newerSet takes one more set of an instance that is about to get everything back.
+func (r *restoring) newerSet() *catalog.SetInfo {
+	r.t.Helper()
+	second := r.w.Manager
+	r.w.Manager = r.w.At("mgr/")
+	r.w.Write("mgr/user/IRIS.DAT", r.w.Database("mgr/user"))
+	info := r.nextSet()
+	r.w.Manager = second
+	for _, path := range []string{"mgr/user/iris.lck", "mgr/iris.lck"} {
+		if err := ignoreMissing(os.Remove(r.w.At(path))); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return info
+}
+
+// A restore over which another one was begun does not put its write image journal back
+// to what that one has written, whether that one has ended or not; nor does it go on.
+// As long as that one has written nothing, it does.
+func TestGiveUp_Overwritten(t *testing.T) {
+	for _, tt := range []struct {
+		name, fails string // the step of the second one
+		wij         string
+	}{
+		{"not written", stepPrepare, "write image journal"},
+		{"half", stepApply, ""},
+		{"ended", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRestoring(t, Options{Everything: true})
+			first, newer := r.info, r.newerSet()
+			r.opts.LookOnly = true
+			if _, err := r.run(); err != nil {
+				t.Fatal(err)
+			}
+			r.opts.LookOnly = false
+			undo := failures(r)[stepPrepare]()
+			r.mustFail(stepPrepare)
+			undo()
+			left := r.plan.Work
+			// It has a database that the other one has not.
+			old := filepath.Join(left, session.StateName)
+			b, err := os.ReadFile(old)
+			if err == nil {
+				err = os.WriteFile(old, []byte(strings.Replace(string(b), `"dirs": [`, `"dirs": ["/more/",`, 1)), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			r.info, r.opts.Anew = newer, true
+			if tt.fails == "" {
+				_, err := r.run()
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.w.Write("status", "down, last used now")
+				for _, path := range []string{"IRIS.WIJ", "iris.lck", "user/iris.lck"} {
+					os.Remove(filepath.Join(r.w.At("mgr"), path))
+				}
+			} else {
+				r.opts.LookOnly = true
+				if _, err := r.run(); err != nil {
+					t.Fatal(err)
+				}
+				r.opts.LookOnly = false
+				undo := failures(r)[tt.fails]()
+				r.mustFail(tt.fails)
+				undo()
+			}
+			second := r.plan.Work
+			r.info, r.opts.Anew = first, false
+			if tt.wij == "" && tt.fails == "" { // repeated, it begins from the start
+				r.opts.LookOnly = true
+				if _, err := r.run(); err != nil || slices.ContainsFunc(r.logged, func(s string) bool { return strings.HasPrefix(s, "a run before this one ended") }) {
+					t.Errorf("it goes on: %v, %q", err, r.logged)
+				}
+				r.opts.LookOnly = false
+			}
+			given, err := r.giveUp()
+			if err != nil || exists(t, left) {
+				t.Fatalf("%+v, %v", given, err)
+			}
+			if b, _ := os.ReadFile(r.w.At("mgr/IRIS.WIJ")); string(b) != tt.wij {
+				t.Errorf("WIJ %q, notes %q", b, given.Notes)
+			}
+			if tt.fails != "" {
+				r.info = newer
+				if _, err := r.run(); err != nil {
+					t.Errorf("the other one: %v", err)
+				}
+				if exists(t, second) || exists(t, r.w.At("mgr/IRIS.WIJ")) {
+					t.Error("it has left its directory, or a WIJ")
+				}
+			}
+		})
 	}
 }

@@ -75,12 +75,10 @@ func (r *restoration) letTargetGo(ctx context.Context) error {
 }
 
 // putBackWIJ moves the WIJ back, if the databases are as they were: its blocks are
-// missing in them then. Otherwise it stays aside.
+// missing in them then. Otherwise, and if another restore has written them (takeOver), it
+// stays aside.
 func (r *restoration) putBackWIJ() error {
 	written := r.state.Half || r.state.Copied || r.done(stepCopy)
-	for _, u := range r.others() { // one that was begun over this one, with --anew
-		written = written || len(u.Overlap(r.plan.dirs())) > 0
-	}
 	for _, a := range r.state.Aside {
 		from, to := a[0], a[1]
 		if _, err := os.Lstat(to); err != nil {

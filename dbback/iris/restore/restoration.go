@@ -280,6 +280,11 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 		if err := r.checkWork(); err != nil {
 			return err
 		}
+		if step.name == stepCopy {
+			if err := r.takeOver(); err != nil {
+				return err
+			}
+		}
 		r.state.Step, r.state.Next = step.name, step.again
 		r.state.Applied = r.state.Applied || step.name == stepApply
 		r.state.Half = (r.state.Half || step.name == stepCopy) && !r.done(stepRelease)

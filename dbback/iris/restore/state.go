@@ -20,7 +20,7 @@ import (
 type state struct {
 	session.Unfinished // what other runs read of it; another Key is not gone on with
 
-	Next      string      `json:"next"`      // the step to begin with
+	Next      string      `json:"next"`      // the step to begin with; "": from the start, another restore has written its databases
 	Done      []string    `json:"done"`      // in this run and those before it
 	Copied    bool        `json:"copied"`    // it has begun to write the databases' files
 	Applied   bool        `json:"applied"`   // the incremental was begun to be applied since the copy
@@ -56,7 +56,8 @@ func (r *restoration) load() error {
 	}
 	s, ok := readState(b)
 	r.begun = ok && s.Key == key && s.Copied
-	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
+	// Torn, of another restore, not wanted, or overwritten by another one: as good as none.
+	if !ok || s.Key != key || r.opts.Anew || s.Next == "" {
 		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
 		r.state.Half, r.state.Copied, r.state.Aside = s.Half, r.begun, s.Aside
 		return nil
