@@ -170,15 +170,6 @@ func (c *removeAct) run(_ context.Context, r *restoration) error {
 // written.
 type unusedAct struct{ p *Plan }
 
-func (c *unusedAct) paths() (out []string) {
-	for _, db := range c.p.Databases {
-		for _, i := range sortedKeys(db.Files) {
-			out = append(out, db.Files[i])
-		}
-	}
-	return out
-}
-
 func (c *unusedAct) show(b *book) {
 	if c.p.Way != WayElsewhere {
 		b.say("unused")
@@ -191,14 +182,14 @@ func (c *unusedAct) show(b *book) {
 	}
 	if c.p.Way != WayElsewhere {
 		// It says a lot of processes that it cannot look into.
-		b.shell("command -v fuser || { echo no fuser; exit 1; }", "if fuser "+shellWords(c.paths())+" 2>/dev/null; then exit 1; fi")
+		b.shell("command -v fuser || { echo no fuser; exit 1; }", "if fuser "+shellWords(c.p.paths())+" 2>/dev/null; then exit 1; fi")
 		b.refuse("! -d", c.p.dirs())
 	}
-	b.refuse("-L", c.paths())
+	b.refuse("-L", c.p.paths())
 }
 
 func (c *unusedAct) run(_ context.Context, _ *restoration) error {
-	users, err := dbback.OpenBy(c.paths())
+	users, err := dbback.OpenBy(c.p.paths())
 	if err != nil {
 		return err
 	}
@@ -235,17 +226,11 @@ func (c *listAct) run(_ context.Context, r *restoration) error {
 type dropAct struct{ p *Plan }
 
 func (c *dropAct) show(b *book) {
-	var files []string
-	for _, db := range c.p.Databases {
-		for _, i := range sortedKeys(db.Files) {
-			files = append(files, db.Files[i])
-		}
-	}
-	b.shell("rm " + shellWords(files))
+	b.shell("rm " + shellWords(c.p.paths()))
 }
 
 func (c *dropAct) run(_ context.Context, r *restoration) error {
-	if !r.wrote() {
+	if !r.mayRemove() {
 		return nil
 	}
 	var failed []error
@@ -266,6 +251,16 @@ func (p *Plan) files() map[int]string {
 		maps.Copy(all, db.Files)
 	}
 	return all
+}
+
+// paths returns the same as a list, in order.
+func (p *Plan) paths() (out []string) {
+	for _, db := range p.Databases {
+		for _, i := range sortedKeys(db.Files) {
+			out = append(out, db.Files[i])
+		}
+	}
+	return out
 }
 
 func sortedKeys(m map[int]string) []int {

@@ -78,7 +78,6 @@ func (r *restoration) letTargetGo(ctx context.Context) error {
 // missing in them then. Otherwise, and if another restore has written them (takeOver), it
 // stays aside.
 func (r *restoration) putBackWIJ() error {
-	written := r.state.Half || r.state.Copied || r.done(stepCopy)
 	for _, a := range r.state.Aside {
 		from, to := a[0], a[1]
 		if _, err := os.Lstat(to); err != nil {
@@ -86,7 +85,7 @@ func (r *restoration) putBackWIJ() error {
 		}
 		_, err := os.Lstat(from)
 		switch {
-		case written:
+		case r.written():
 			r.note("%s belongs to the databases as they were before: it must not be put back", to)
 		case err == nil:
 			r.note("%s is left: there is a newer %s", to, from)

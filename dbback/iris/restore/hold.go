@@ -22,23 +22,31 @@ type placeAct struct{ p *Plan }
 func (c *placeAct) show(*book) {}
 
 func (c *placeAct) run(_ context.Context, r *restoration) error {
-	dirs := c.p.dirs()
-	slices.Sort(dirs)
-	for _, dir := range dirs {
-		if err := r.hold(filepath.Clean(dir)); err != nil {
-			return err
-		}
+	if err := r.holdPlaces(); err != nil {
+		return err
 	}
 	if err := r.isFree(); err != nil {
 		return err
 	}
-	for _, path := range existing((&unusedAct{c.p}).paths()) {
+	for _, path := range c.p.Existing() {
 		if !slices.Contains(r.there, path) && !r.opts.Drill {
 			return refuse("%s has come to be there since this restore looked: another one may have made it", path)
 		}
 	}
 	r.state.Copied = true
 	return r.save()
+}
+
+// holdPlaces takes the directories that are restored to.
+func (r *restoration) holdPlaces() error {
+	dirs := r.plan.dirs()
+	slices.Sort(dirs) // two take them in the same order
+	for _, dir := range dirs {
+		if err := r.hold(filepath.Clean(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hold makes a directory and locks it, until the run ends.
@@ -98,9 +106,9 @@ func (r *restoration) letGo() {
 	r.holding = nil
 }
 
-// wrote returns whether what lies in the places of a drill is its own: this run
-// holds them, and it or one before it has begun to write there.
-func (r *restoration) wrote() bool { return r.state.Copied && len(r.holding) > 0 }
+// mayRemove returns whether what lies in the places of a drill is its own: it has begun
+// to write there, now or in a run before this one, and this run has them locked.
+func (r *restoration) mayRemove() bool { return r.state.Copied && len(r.holding) > 0 }
 
 // existing returns those of the files that there are.
 func existing(paths []string) []string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -102,7 +101,6 @@ type restoration struct {
 	opts     RunOptions
 	report   *Report
 	state    state
-	begun    bool   // a run before this one, of the same restore, has begun to write the databases' files
 	resumed  string // the step that it went on with; "" if it began anew
 	released bool   // the step "release" was taken in a run before this one
 	looked   bool   // the step "look" was taken
@@ -233,18 +231,16 @@ func (r *restoration) steps(ctx context.Context) error {
 		from = max(0, slices.IndexFunc(r.plan.steps, func(s planStep) bool { return s.name == r.state.Next }))
 	}
 	for i, step := range r.plan.steps {
-		if i == from && r.copied() && !r.opts.LookOnly && r.plan.Way == WayElsewhere { // the step that takes them was taken before
-			for _, dir := range r.plan.dirs() {
-				if err := r.hold(filepath.Clean(dir)); err != nil {
-					return fmt.Errorf("restore %s: %w", r.plan.Set.SetName(), err)
-				}
-			}
-		}
 		if i < from && step.name != stepLook {
 			continue
 		}
 		if step.name != stepLook && r.opts.LookOnly {
 			break
+		}
+		if i == from && step.name != stepLook && r.resumed != "" && r.state.Copied { // the step that takes them may be behind it
+			if err := r.holdPlaces(); err != nil {
+				return fmt.Errorf("restore %s: %w", r.plan.Set.SetName(), err)
+			}
 		}
 		began := time.Now()
 		if err := r.take(ctx, step); err != nil {
@@ -300,7 +296,7 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 	}
 	r.state.Done = append(r.state.Done, step.name)
 	if step.name == stepLook {
-		r.there = existing((&unusedAct{r.plan}).paths())
+		r.there = r.plan.Existing()
 	}
 	return nil
 }

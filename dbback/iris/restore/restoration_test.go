@@ -499,7 +499,7 @@ func FuzzLoadState(f *testing.F) {
 		if r.state.Key != key {
 			t.Errorf("state of another restore: %+v", r.state)
 		}
-		if !json.Valid(b) && (r.state.Step != "" || r.state.Next != "" || r.begun) {
+		if !json.Valid(b) && (r.state.Step != "" || r.state.Next != "" || r.state.Copied) {
 			t.Errorf("a torn state is used: %+v", r.state)
 		}
 		before := r.state

@@ -22,7 +22,7 @@ type state struct {
 
 	Next      string      `json:"next"`      // the step to begin with; "": from the start, another restore has written its databases
 	Done      []string    `json:"done"`      // in this run and those before it
-	Copied    bool        `json:"copied"`    // it has begun to write the databases' files
+	Copied    bool        `json:"copied"`    // elsewhere: what lies in the places is a restore's, which has begun to write there
 	Applied   bool        `json:"applied"`   // the incremental was begun to be applied since the copy
 	Aside     [][2]string `json:"aside"`     // write image journals: where each was, and where it was moved to
 	Started   bool        `json:"started"`   // it has begun to start the instance
@@ -55,11 +55,10 @@ func (r *restoration) load() error {
 		return err
 	}
 	s, ok := readState(b)
-	r.begun = ok && s.Key == key && s.Copied
 	// Torn, of another restore, not wanted, or overwritten by another one: as good as none.
 	if !ok || s.Key != key || r.opts.Anew || s.Next == "" {
 		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
-		r.state.Half, r.state.Copied, r.state.Aside = s.Half, r.begun, s.Aside
+		r.state.Half, r.state.Copied, r.state.Aside = s.Half, ok && s.Copied && s.Key == key, s.Aside
 		return nil
 	}
 	r.state, r.resumed = s, s.Next
@@ -69,9 +68,7 @@ func (r *restoration) load() error {
 	if err := r.checkStarted(); err != nil {
 		return err
 	}
-	if s.Next != "" {
-		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), r.state.Next)
-	}
+	r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), r.state.Next)
 	return nil
 }
 
@@ -100,6 +97,11 @@ func (r *restoration) takeUp() error {
 	r.transcribe(said)
 	return err
 }
+
+// written returns whether the restore has begun to write the databases' files, in this
+// run or one before it; or another one that was begun over it. The step to go on with does
+// not say that: it can be one before the copy again.
+func (r *restoration) written() bool { return r.state.Half || r.state.Copied || r.done(stepCopy) }
 
 // save keeps the state, durably.
 func (r *restoration) save() error {
@@ -130,8 +132,8 @@ func (r *restoration) save() error {
 	return r.syncDirs()
 }
 
-// removeMade removes the directories that a drill made for the databases, those
-// that are empty again. Of one that it does not hold another drill may be at work.
+// removeMade removes the directories that a drill made for the databases, those that are
+// empty again, and only those that it holds: in others another drill may be at work.
 func (r *restoration) removeMade() {
 	top := r.plan.opts.To
 	for _, f := range r.holding {

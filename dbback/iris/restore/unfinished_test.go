@@ -259,15 +259,28 @@ func TestRun_Damaged(t *testing.T) {
 	if _, err := r.run(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "DAMAGE IS KNOWN of this set: in IRISSYS, USER, found at ") || !strings.Contains(err.Error(), "--damaged") || r.w.Told() != "" {
 		t.Errorf("error %v", err)
 	}
-	r.opts.Damaged = true
-	r.w.Say["INT"] = "@@INT|0|0|ERROR"
-	if _, err := r.run(); err == nil {
-		t.Error("it does not fail")
-	}
-	delete(r.w.Say, "INT")
-	r.opts.Damaged = false // it is what the set has already
-	if _, err := r.run(); err != nil || r.next != stepIntegrity {
-		t.Errorf("going on: %v", err)
+
+	// One that has overwritten them goes on without being told again, and no other.
+	for _, step := range []string{stepPrepare, stepDismount, stepCopy, stepMount, stepApply, stepJournals, stepIntegrity} {
+		r.opts.Damaged = true
+		undo := failures(r)[step]()
+		r.mustFail(step)
+		undo()
+		r.opts.Damaged = false
+		if step == stepPrepare || step == stepDismount {
+			if _, err := r.run(); !errors.Is(err, ErrRefused) {
+				t.Errorf("the step %s was before the copy: %v", step, err)
+			}
+			continue
+		}
+		if _, err := r.run(); err != nil {
+			t.Errorf("going on after the step %s: %v", step, err)
+		}
+		r.opts.Anew = true
+		if _, err := r.run(); !errors.Is(err, ErrRefused) {
+			t.Errorf("one that begins anew: %v", err)
+		}
+		r.opts.Anew = false
 	}
 }
 
