@@ -258,3 +258,22 @@ func TestGiveUp_Overwritten(t *testing.T) {
 		})
 	}
 }
+
+// One that is interrupted between two steps says what its state says.
+func TestRun_EndsBetweenSteps(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}})
+	undo := failures(r)[stepMount]()
+	r.mustFail(stepMount)
+	undo()
+	ctx, cancel := context.WithCancel(t.Context())
+	opts := r.opts
+	opts.Confirm = func(*Plan, string) error { cancel(); return nil }
+	_, err := Run(ctx, r.instance(), r.repo, r.info.SetName(), opts)
+	failed, ok := errors.AsType[*StepError](err)
+	if !ok || !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	if s := r.state(); s.Step != stepMount || failed.Again != s.Next || failed.State != english("state."+s.Step) {
+		t.Errorf("it says %+v, its state %s, %s", failed, s.Step, s.Next)
+	}
+}

@@ -319,6 +319,9 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 		e.Work, e.Command = "", ""
 		return e
 	}
+	if r.state.Step != step.name { // interrupted between two steps
+		e.State, e.Again = english("state."+r.state.Step), r.state.Next
+	}
 	if r.checkWork() != nil { // which is then what failed: nothing is written there
 		e.Work = ""
 		return e
