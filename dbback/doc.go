@@ -80,7 +80,7 @@
 //	backup.go    Backup: its options and errors
 //	procedure.go the steps
 //	gather.go    files beside the databases, transcripts, leftovers
-//	inuse.go     directories that somebody works in
+//	dirlock.go   directories that somebody works in
 //	archive.go   ArchiveJournals
 //	archived.go  the journal files of an archive
 //	journalhistory.go  all journal files there are, gaps, how far they lead

@@ -42,7 +42,8 @@
 // restore of the same databases begins, and no backup of them. It is gone on with or
 // given up; one that is begun over it makes it know; what is left of one whose databases
 // were all restored since is removed. To
-// other directories two could restore through different instances: they lock these.
+// other directories two could restore through different instances: they lock these, and
+// the work directory.
 //
 // # What has been tried
 //
@@ -99,7 +100,8 @@
 //	unfinished.go   restores that have not ended
 //	takeover.go     one that is begun over another
 //	giveup.go       how one is given up
-//	hold.go         the directories that are restored to, elsewhere, for one restore at a time
+//	hold.go         the directories that are restored to, elsewhere, and the work
+//	                directory, for one restore at a time
 //	damage.go       what is known of the set from restores before
 //	summary.go      the plan, for programs
 //	report.go       what it did, for people

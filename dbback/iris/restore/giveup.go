@@ -39,6 +39,9 @@ func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository,
 	if _, err := os.Lstat(r.plan.Work); errors.Is(err, fs.ErrNotExist) {
 		return fail(fmt.Errorf("%s: %w: no restore of these databases of the set has been begun and not ended", r.plan.Work, catalog.ErrNotFound))
 	}
+	if err := r.lockWork(); err != nil {
+		return fail(err)
+	}
 	b, err := os.ReadFile(r.stateFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)

@@ -107,8 +107,9 @@ type restoration struct {
 	intruded bool   // somebody else has started the instance in this run
 	synced   bool   // the names of its directories are durable
 
-	there   []string   // files of its databases that there were at the look
-	holding []*os.File // directories of databases that it holds
+	there   []string  // files of its databases that there were at the look
+	holding []heldDir // directories of databases
+	working bool      // it has the work directory locked
 
 	transcript strings.Builder
 }
@@ -187,6 +188,9 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 
 // ready reads what runs before this one left, when no other one is at work any more.
 func (r *restoration) ready() error {
+	if err := r.lockOldWork(); err != nil {
+		return err
+	}
 	if err := r.load(); err != nil {
 		return err
 	}
@@ -273,7 +277,7 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 	}
 	r.opts.Step(step.name, english("step."+step.name))
 	if step.name != stepLook {
-		if err := r.checkWork(); err != nil {
+		if err := r.lockNewWork(); err != nil {
 			return err
 		}
 		if step.name == stepCopy {

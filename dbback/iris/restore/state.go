@@ -37,10 +37,11 @@ type state struct {
 
 func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, session.StateName) }
 
-// key tells this restore from others that have the same work directory.
+// key tells this restore from others that have the same work directory, through another
+// instance too.
 func (r *restoration) key() string {
 	p := r.plan
-	return shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill))
+	return shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill, p.Instance))
 }
 
 // load reads the state of a run before this one.
@@ -136,8 +137,8 @@ func (r *restoration) save() error {
 // empty again, and only those that it holds: in others another drill may be at work.
 func (r *restoration) removeMade() {
 	top := r.plan.opts.To
-	for _, f := range r.holding {
-		for dir := f.Name(); top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
+	for _, h := range r.holding {
+		for dir := h.path; top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
 			if os.Remove(dir) != nil {
 				break
 			}

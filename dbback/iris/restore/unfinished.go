@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"datfs/dbback"
 	"datfs/dbback/iris/session"
 )
 
@@ -62,6 +63,11 @@ func (r *restoration) checkOthers() error {
 		if len(both) == 0 || r.opts.Drill || r.resumed != "" && u.Begun.Before(r.state.Begun) { // begun over it
 			continue
 		}
+		if own, _ := filepath.EvalSymlinks(r.plan.Work); u.Dir != own { // which it has locked
+			if err := atWork(&u); err != nil {
+				return err
+			}
+		}
 		if !r.opts.Anew {
 			return &UnfinishedError{Other: u, Dirs: both}
 		}
@@ -82,7 +88,7 @@ func (r *restoration) removeCovered() {
 		if len(u.Dirs) == 0 || len(u.Overlap(r.plan.dirs())) < len(u.Dirs) {
 			continue
 		}
-		if err := os.RemoveAll(u.Dir); err != nil {
+		if err := dbback.RemoveUnused(u.Dir); err != nil {
 			r.warn("what is left of the restore of %s, whose databases are restored now, could not be removed: %v; remove it", u.Set, err)
 			continue
 		}
