@@ -277,3 +277,23 @@ func TestRun_EndsBetweenSteps(t *testing.T) {
 		t.Errorf("it says %+v, its state %s, %s", failed, s.Step, s.Next)
 	}
 }
+
+// A work directory that cannot be removed does not make a failure of a restore that is
+// done, nor of a drill; and nobody goes on with what is left.
+func TestRun_WorkStays(t *testing.T) {
+	for _, drill := range []bool{false, true} {
+		r := newRestoring(t, Options{Databases: []string{"USER"}, To: filepath.Join(t.TempDir(), "to"), Drill: drill})
+		r.onStep = func(step string) {
+			if step == stepIntegrity {
+				immutable(t, filepath.Join(r.plan.Work, "dirlist.kept.txt"))
+			}
+		}
+		report, err := r.run()
+		if err != nil || !report.Clean || len(report.Warnings) != 1 || !strings.HasPrefix(report.Warnings[0], r.plan.Work+", which is not needed any more, could not be removed: ") {
+			t.Errorf("drill %v: %v, %+v", drill, err, report)
+		}
+		if exists(t, filepath.Join(r.plan.Work, session.StateName)) {
+			t.Error("its state is left")
+		}
+	}
+}

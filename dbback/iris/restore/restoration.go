@@ -262,9 +262,7 @@ func (r *restoration) steps(ctx context.Context) error {
 	if r.opts.LookOnly {
 		return nil
 	}
-	if err := r.finish(); err != nil {
-		return err
-	}
+	r.finishDone()
 	r.removeCovered()
 	return nil
 }
