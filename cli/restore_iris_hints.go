@@ -18,10 +18,10 @@ import (
 // a command that goes on with it goes without them.
 var notRepeated = []string{"dry-run", "yes", "anew", "give-up", "json", "quiet", "repo", "redirect"}
 
-// restoreIrisAgain returns the whole command that does the same restore again, with
-// the full name of the set: what "latest" means may change until then.
-func restoreIrisAgain(c *cli.Context, name catalog.SetName, what restore.Options) string {
-	words := []string{datfsCommand(c), "restore", "iris", shellWord(name.String())}
+// restoreIrisAgain returns the whole command, "restore iris" or "drill", that does the same
+// restore again, with the full name of the set: what "latest" means may change until then.
+func restoreIrisAgain(c *cli.Context, command string, name catalog.SetName, what restore.Options) string {
+	words := []string{datfsCommand(c), command, shellWord(name.String())}
 	add := func(flag, value string) { words = append(words, "--"+flag, shellWord(value)) }
 	for _, f := range c.Command.Flags {
 		flag := f.Names()[0]
@@ -58,6 +58,9 @@ func restoreIrisAgain(c *cli.Context, name catalog.SetName, what restore.Options
 func restoreHints(e *restore.StepError) []string {
 	lines := []string{e.State}
 	switch {
+	case e.Again == "" && e.Work != "": // a drill that could not clean up
+		return append(lines, "set right what is wrong, and run the drill again: it begins anew, and removes what this one has left:",
+			"   "+e.Command, fmt.Sprintf("what was said is in %s/transcript.txt; the incremental in that directory is not encrypted", e.Work))
 	case e.Again == "":
 		return append(lines, "set right what is wrong, and run the same command again: it begins anew")
 	case e.Work == "":
@@ -74,10 +77,14 @@ func restoreHints(e *restore.StepError) []string {
 
 // unfinishedHints says what to do about another restore that has not ended.
 func unfinishedHints(e *restore.UnfinishedError) []string {
+	const over = "--anew begins the new restore all the same, over what that one has left"
+	if e.Other.Drill {
+		return []string{"it is a drill; this runs it again, and removes what it has left: " + e.Other.Command, over}
+	}
 	return []string{
 		"this goes on with it: " + e.Other.Command,
-		"this gives it up, and leaves the databases as they are: " + e.Other.Command + " --give-up",
-		"--anew begins the new restore all the same, over what that one has left",
+		"this gives it up, and leaves the databases as they are: " + e.Other.EndCommand(),
+		over,
 	}
 }
 

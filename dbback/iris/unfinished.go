@@ -22,8 +22,11 @@ func (l *look) restores() {
 				"of a restore that was begun, and of which nothing can be read: %s", u.Dir)
 			continue
 		}
-		what := fmt.Sprintf("the restore of %s, begun at %s, has not ended: it came to the step %s", u.Set, u.Begun.UTC().Format("2006-01-02 15:04:05 UTC"), u.Step)
-		do := fmt.Sprintf("Go on with it: %[1]s; or give it up: %[1]s --give-up", u.Command)
+		what := fmt.Sprintf("the restore of %s, begun at %s, has not ended: it came to the step %s", u.Set, u.Begun.Local().Format("2006-01-02 15:04:05 MST"), u.Step)
+		do := fmt.Sprintf("Go on with it: %s; or give it up: %s", u.Command, u.EndCommand())
+		if u.Drill {
+			do = "Run the drill again, which removes what it has left: " + u.Command
+		}
 		if half := u.Overlap(own); u.Half && len(half) > 0 {
 			l.fail(checkRestores, do, "%s, and these are half restored: %s", what, strings.Join(half, ", "))
 			continue

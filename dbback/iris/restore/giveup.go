@@ -24,8 +24,9 @@ type GivenUp struct {
 }
 
 // GiveUp ends a restore that has not come to its end: it removes what that keeps to be
-// gone on with. The databases are left as they are. Options are those of the restore.
-func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository, set catalog.SetName, opts RunOptions) (*GivenUp, error) {
+// gone on with. The databases are left as they are. Options are those of the restore; agree
+// is asked before anything is changed, with what is going to be done: an error ends it.
+func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository, set catalog.SetName, opts RunOptions, agree func(does []string) error) (*GivenUp, error) {
 	r := &restoration{repo: repo, instance: in, opts: opts, report: &Report{Set: set.String()}}
 	r.opts.Log, r.opts.Step = func(string, ...any) {}, func(string, string) {}
 	fail := func(err error) (*GivenUp, error) { return nil, fmt.Errorf("give up the restore %s: %w", set, err) }
@@ -51,6 +52,9 @@ func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository,
 	if out.Step != "" {
 		out.State = english("state." + out.Step)
 	}
+	if err := agree(r.giveUpDoes()); err != nil {
+		return fail(err)
+	}
 	if err := r.letTargetGo(ctx); err != nil {
 		return fail(err)
 	}
@@ -64,10 +68,30 @@ func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository,
 	return out, nil
 }
 
+// giveUpDoes says what giving up is going to do.
+func (r *restoration) giveUpDoes() (does []string) {
+	if r.targetHeld() {
+		does = append(does, fmt.Sprintf("the databases are dismounted in %s", r.plan.Instance))
+	}
+	for _, a := range r.state.Aside {
+		from, to := a[0], a[1]
+		_, err := os.Lstat(to)
+		if _, newer := os.Lstat(from); err == nil && !r.written() && errors.Is(newer, fs.ErrNotExist) {
+			does = append(does, fmt.Sprintf("%s is moved back to %s: the databases are those that it belongs to", to, from))
+		}
+	}
+	return append(does, fmt.Sprintf("%s is removed: it cannot be gone on with then", r.plan.Work), "the databases stay as they are")
+}
+
+// targetHeld returns whether the second instance may have the databases mounted.
+func (r *restoration) targetHeld() bool {
+	return r.plan.Way == WayEverything && r.state.Applied && !r.done(stepRelease)
+}
+
 // letTargetGo dismounts the databases of an instance that is down in the second one,
 // if that may have mounted them.
 func (r *restoration) letTargetGo(ctx context.Context) error {
-	if r.plan.Way != WayEverything || !r.state.Applied || r.done(stepRelease) {
+	if !r.targetHeld() {
 		return nil
 	}
 	if err := r.plan.dismount().run(ctx, r); err != nil {

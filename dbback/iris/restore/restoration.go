@@ -334,10 +334,11 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 	if !r.opts.Drill {
 		return errors.Join(e, r.save(), r.keepTranscript())
 	}
+	e.Again = "" // whatever is left: a drill begins anew
 	if left := r.abandon(ctx); left != nil {
 		return errors.Join(e, left, r.save(), r.keepTranscript())
 	}
-	e.State, e.Again, e.Work = english("drilled"), "", ""
+	e.State, e.Work = english("drilled"), ""
 	return e
 }
 

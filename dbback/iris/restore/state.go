@@ -108,6 +108,7 @@ func (r *restoration) written() bool { return r.state.Half || r.state.Copied || 
 func (r *restoration) save() error {
 	r.state.Time, r.state.Report = time.Now(), r.report
 	r.state.Set, r.state.Dirs, r.state.Command = r.plan.Set.SetName().String(), r.plan.dirs(), r.command()
+	r.state.Drill = r.opts.Drill
 	if r.state.Begun.IsZero() {
 		r.state.Begun = r.state.Time
 	}

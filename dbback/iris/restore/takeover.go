@@ -25,7 +25,7 @@ func (r *restoration) takeOver() error {
 			continue
 		}
 		if err := markOverwritten(u.Dir); err != nil {
-			return fmt.Errorf("the restore of %s, over which this one was begun, is to know that its databases are overwritten: %w; give it up before: %s --give-up", u.Set, err, u.Command)
+			return fmt.Errorf("the restore of %s, over which this one was begun, is to know that its databases are overwritten: %w; end that one before: %s", u.Set, err, u.EndCommand())
 		}
 	}
 	return nil
