@@ -93,5 +93,7 @@
 //	inuse.go     refuses databases that are in use
 //	openby.go    which processes have a file open
 //	target.go    writes one target: differences, holes, attributes
+//	marker.go    the marker beside a target that is not whole
 //	dirs.go      makes the directories above targets
+//	shell.go     words for a shell, in what people paste
 package dbback
