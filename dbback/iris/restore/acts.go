@@ -91,13 +91,11 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: c.p.files(), Progress: r.opts.Progress}
 	switch {
 	case c.p.Way == WayElsewhere:
-		opts.Owner = c.p.opts.owner
+		opts.Owner = c.p.opts.owner // the directories are there: it holds them
 	case r.opts.OtherHost: // the set has numbers of users of the machine that was before
 		opts.KeepOwner, opts.Owner = true, ownerOf(cmp.Or(c.p.manager(), r.mgr))
-	}
-	for _, db := range c.p.Databases {
-		if opts.Owner != nil {
-			if err := ownDir(filepath.Clean(db.To), opts.Owner); err != nil {
+		for _, dir := range c.p.dirs() {
+			if err := ownDir(filepath.Clean(dir), opts.Owner); err != nil {
 				return err
 			}
 		}
