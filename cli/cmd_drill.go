@@ -66,6 +66,10 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 	if err != nil {
 		return err
 	}
+	again := "" // what is kept is a restore like others
+	if !c.Bool("keep") {
+		again = restoreIrisAgain(c, "drill", name, restore.Options{})
+	}
 	s := newScreen(c, "restore", inBytes)
 	report, err := restore.Run(c.Context, in, repo, name, restore.RunOptions{
 		Options: restore.Options{
@@ -73,6 +77,7 @@ func runDrill(c *cli.Context, repo *catalog.Repository) error {
 		},
 		Progress: s.progress,
 		Anew:     true,
+		Command:  again,
 		Confirm: func(p *restore.Plan, _ string) error {
 			// One that removes what it restored refuses this by itself.
 			if there := p.Existing(); c.Bool("keep") && len(there) > 0 {

@@ -27,7 +27,7 @@ datfs [--repo DIR] restore iris SET ... --give-up`,
 		Flags: append(append(restoreIrisWhat(), irisRestoreConnect()...),
 			append([]cli.Flag{
 				boolFlag("dry-run", "change nothing: look, and print the steps"),
-				boolFlag("yes", "do not ask before databases are overwritten", "y"),
+				boolFlag("yes", "do not ask before anything is changed", "y"),
 				boolFlag("anew", "begin again, do not go on with a restore that failed"),
 				boolFlag("give-up", "end a restore that failed: remove what it keeps"),
 				boolFlag("damaged", "restore a set that is known to be damaged"),
@@ -40,6 +40,9 @@ datfs [--repo DIR] restore iris SET ... --give-up`,
 			}
 			if _, err := restoreIrisOptions(c); err != nil {
 				return err
+			}
+			if c.Bool("give-up") && c.Bool("dry-run") {
+				return usageErrorf(c, "--dry-run does not go with --give-up, which says what it is going to do, and asks")
 			}
 			return withRepo(catalog.Shared, runRestoreIris)(c)
 		},
@@ -61,9 +64,10 @@ instance's own utilities, in one of three ways:
 It looks first, says what it is going to overwrite, and asks (or --yes). It stops at
 the first step that does not end as it must, and says in which state the databases
 are; it prints the command that goes on from there. The same with --give-up ends it:
-it removes what the restore keeps, and leaves the databases as they are. Until one of
-these is done, no other restore of the same databases begins (but with --anew), and
-"backup iris" does not back them up. A database that is not mounted for writing at
+it says what it is going to do, and asks; it removes what the restore keeps, and
+leaves the databases as they are. Until one of these is done, no other restore of
+the same databases begins (but with --anew), and "backup iris" does not back them
+up. A database that is not mounted for writing at
 the end, or that the integrity check finds damaged, is a failure. A set of which
 that is known (see "datfs sets") is only restored with --damaged.
 
@@ -175,7 +179,7 @@ func runRestoreIris(c *cli.Context, repo *catalog.Repository) error {
 	s := newScreen(c, "restore", inBytes)
 	opts := restore.RunOptions{
 		Options: what, Progress: s.progress, Anew: c.Bool("anew"), LookOnly: c.Bool("dry-run"),
-		Damaged: c.Bool("damaged"), Command: restoreIrisAgain(c, name, what),
+		Damaged: c.Bool("damaged"), Command: restoreIrisAgain(c, "restore iris", name, what),
 		Step: func(step, text string) { s.say("%s: %s", step, text); s.show(step == "copy") },
 		Log:  func(format string, args ...any) { s.say("note: "+format, args...) },
 	}
@@ -246,10 +250,16 @@ func confirmRestore(c *cli.Context, p *restore.Plan, next string) error {
 		fmt.Fprintln(w, text)
 	}
 	fmt.Fprintln(w, printable(p.ValidatedText(restore.English)))
+	return agree(c, "Nobody may use these databases until it is done. Go on?")
+}
+
+// agree asks a person, unless --yes has said it.
+func agree(c *cli.Context, question string) error {
+	w := c.App.ErrWriter
 	if c.Bool("yes") {
 		return nil
 	}
-	fmt.Fprint(w, "Nobody may use these databases until it is done. Go on? Type yes: ")
+	fmt.Fprint(w, question+" Type yes: ")
 	answer, err := bufio.NewReader(c.App.Reader).ReadString('\n')
 	if strings.TrimSpace(answer) == "yes" {
 		return nil

@@ -12,7 +12,13 @@ import (
 
 // giveUpIris ends a restore that has not come to its end.
 func giveUpIris(c *cli.Context, repo *catalog.Repository, in *session.Instance, name catalog.SetName, opts restore.RunOptions) error {
-	given, err := restore.GiveUp(c.Context, in, repo, name, opts)
+	given, err := restore.GiveUp(c.Context, in, repo, name, opts, func(does []string) error {
+		fmt.Fprintf(c.App.ErrWriter, "the restore of %s is going to be given up:\n", name)
+		for _, text := range does {
+			fmt.Fprintf(c.App.ErrWriter, "  %s\n", printable(text))
+		}
+		return agree(c, "Give it up?")
+	})
 	if err != nil {
 		return err
 	}

@@ -19,10 +19,10 @@ import (
 // a command that goes on with it goes without them.
 var notRepeated = []string{"dry-run", "yes", "anew", "give-up", "json", "quiet", "repo", "redirect"}
 
-// restoreIrisAgain returns the whole command that does the same restore again, with
-// the full name of the set: what "latest" means may change until then.
-func restoreIrisAgain(c *cli.Context, name catalog.SetName, what restore.Options) string {
-	words := []string{datfsCommand(c), "restore", "iris", shellWord(name.String())}
+// restoreIrisAgain returns the whole command, "restore iris" or "drill", that does the same
+// restore again, with the full name of the set: what "latest" means may change until then.
+func restoreIrisAgain(c *cli.Context, command string, name catalog.SetName, what restore.Options) string {
+	words := []string{datfsCommand(c), command, shellWord(name.String())}
 	add := func(flag, value string) { words = append(words, "--"+flag, shellWord(value)) }
 	for _, f := range c.Command.Flags {
 		flag := f.Names()[0]
@@ -59,6 +59,9 @@ func restoreIrisAgain(c *cli.Context, name catalog.SetName, what restore.Options
 func restoreHints(e *restore.StepError) []string {
 	lines := []string{e.State}
 	switch {
+	case e.Again == "" && e.Work != "": // a drill that could not clean up
+		return append(lines, "set right what is wrong, and run the drill again: it begins anew, and removes what this one has left:",
+			"   "+e.Command, fmt.Sprintf("what was said is in %s/transcript.txt; the incremental in that directory is not encrypted", e.Work))
 	case e.Again == "":
 		return append(lines, "set right what is wrong, and run the same command again: it begins anew")
 	case e.Work == "":
@@ -75,19 +78,27 @@ func restoreHints(e *restore.StepError) []string {
 
 // unfinishedHints says what to do about another restore that has not ended.
 func unfinishedHints(e *restore.UnfinishedError) []string {
-	const anew = "--anew begins the new restore all the same, over what that one has left"
-	if e.Other.Command == "" {
+	const over = "--anew begins the new restore all the same, over what that one has left"
+	from := printable(filepath.Join(e.Other.Dir, session.StateName))
+	switch {
+	case e.Other.Command == "" && e.Other.Drill:
+		return []string{"it is a drill; the command that began it runs it again, and removes what it has left", over}
+	case e.Other.Command == "":
 		return []string{
 			"the command that began it goes on with it; the same with --give-up gives it up, and leaves the databases as they are",
-			"the command in " + printable(filepath.Join(e.Other.Dir, session.StateName)) + " is not shown: it may do more than that restore",
-			anew,
+			"the command in " + from + " is not shown: it may do more than that restore",
+			over,
 		}
+	}
+	before := "before you type it as root: it is from " + from + ", which the instance's owner can change"
+	if e.Other.Drill {
+		return []string{"it is a drill; this runs it again, and removes what it has left: " + e.Other.Command, before, over}
 	}
 	return []string{
 		"this goes on with it: " + e.Other.Command,
-		"this gives it up, and leaves the databases as they are: " + e.Other.Command + " --give-up",
-		"before you type it as root: it is from " + printable(filepath.Join(e.Other.Dir, session.StateName)) + ", which the instance's owner can change",
-		anew,
+		"this gives it up, and leaves the databases as they are: " + e.Other.EndCommand(),
+		before,
+		over,
 	}
 }
 

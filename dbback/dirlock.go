@@ -7,10 +7,12 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"datfs/catalog"
 )
 
 // errInUse means that whoever works in a directory is still there.
-var errInUse = errors.New("somebody is still at work in it: a session or a command that outlived its datfs")
+var errInUse = fmt.Errorf("somebody is still at work in it, maybe a session or a command that outlived its datfs: %w", catalog.ErrLocked)
 
 // LockDir locks a directory as long as the returned handle is open in any process.
 // An engine locks the directory of a run and hands the lock on to all that works in

@@ -80,7 +80,7 @@
 //	backup.go    Backup: its options and errors
 //	procedure.go the steps
 //	gather.go    files beside the databases, transcripts, leftovers
-//	inuse.go     directories that somebody works in
+//	dirlock.go   directories that somebody works in
 //	archive.go   ArchiveJournals
 //	archived.go  the journal files of an archive
 //	journalhistory.go  all journal files there are, gaps, how far they lead
@@ -93,5 +93,7 @@
 //	inuse.go     refuses databases that are in use
 //	openby.go    which processes have a file open
 //	target.go    writes one target: differences, holes, attributes
+//	marker.go    the marker beside a target that is not whole
 //	dirs.go      makes the directories above targets
+//	shell.go     words for a shell, in what people paste
 package dbback

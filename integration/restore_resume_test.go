@@ -43,15 +43,20 @@ func TestRestore_Unfinished(t *testing.T) {
 		t.Errorf("a restore of another set said:\n%s", r.stderr)
 	}
 
+	// It asks, too.
+	s.restore(t, 2, set, "--database", "USER", "--instance", "PRACTICE", "--give-up", "--dry-run")
+	if r = s.restore(t, 1, set, "--database", "USER", "--instance", "PRACTICE", "--give-up"); !strings.Contains(r.stderr, " is removed: it cannot be gone on with then") || !strings.Contains(r.stderr, "not confirmed: nothing was changed") {
+		t.Errorf("without --yes it said:\n%s", r.stderr)
+	}
 	var given restore.GivenUp
-	out := s.restore(t, 0, set, "--database", "USER", "--instance", "PRACTICE", "--give-up", "--json")
+	out := s.restore(t, 0, set, "--database", "USER", "--instance", "PRACTICE", "--give-up", "--yes", "--json")
 	if err := json.Unmarshal([]byte(out.stdout), &given); err != nil || given.Step != "journals" || given.State == "" {
 		t.Errorf("given up: %+v, %v", given, err)
 	}
 	if left := s.leftovers(t); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	s.restore(t, 1, set, "--database", "USER", "--instance", "PRACTICE", "--give-up")
+	s.restore(t, 1, set, "--database", "USER", "--instance", "PRACTICE", "--give-up", "--yes")
 	rep := s.restored(t, set, "--database", "USER", "--instance", "PRACTICE")
 	s.holds(t, "user", rep.LastJournal)
 	s.backup(t, 0)

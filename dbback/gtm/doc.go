@@ -82,6 +82,7 @@
 //	restore.go     Restore: options, report, order
 //	apply.go       one copy made consistent; the global directory for it
 //	recover.go     the journals
+//	targets.go     which databases a restore has begun to make, and its locks
 //	runbook.go     the same by hand, for a set
 //	header.go      file header of a database, V6 and V7
 //	bytestream.go  incremental backup

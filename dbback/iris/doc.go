@@ -105,6 +105,7 @@
 //	restorable.go       which databases no restore can bring back
 //	described.go        databases of the list that the configuration does not describe
 //	history.go          backups by somebody else, meanwhile
+//	unfinished.go       restores that have not ended
 //	facts.go            what a restore wants to know of the installation
 //	steps.go            list, mark, record, estimate, incremental
 //	closed.go           closed journal files, for the archive

@@ -22,9 +22,14 @@ func (l *look) restores() {
 				"of a restore that was begun, and of which nothing can be read: %s", session.Printable(u.Dir))
 			continue
 		}
-		what := fmt.Sprintf("the restore of %s, begun at %s, has not ended: it came to the step %s", u.Set, u.Begun.UTC().Format("2006-01-02 15:04:05 UTC"), u.Step)
-		do := fmt.Sprintf("Go on with it: %[1]s; or give it up: %[1]s --give-up", u.Command)
-		if u.Command == "" {
+		what := fmt.Sprintf("the restore of %s, begun at %s, has not ended: it came to the step %s", u.Set, u.Begun.Local().Format("2006-01-02 15:04:05 MST"), u.Step)
+		do := fmt.Sprintf("Go on with it: %s; or give it up: %s", u.Command, u.EndCommand())
+		switch {
+		case u.Drill && u.Command != "":
+			do = "Run the drill again, which removes what it has left: " + u.Command
+		case u.Drill:
+			do = "Run the drill again, which removes what it has left"
+		case u.Command == "":
 			do = "Go on with it by the command that began it, or give it up: the same with --give-up"
 		}
 		if half := u.Overlap(own); u.Half && len(half) > 0 {

@@ -91,13 +91,11 @@ func (c *copyAct) run(ctx context.Context, r *restoration) error {
 	opts := dbback.RestoreOptions{Set: c.p.Set.SetName(), Place: c.p.files(), Progress: r.opts.Progress}
 	switch {
 	case c.p.Way == WayElsewhere:
-		opts.Owner = c.p.opts.owner
+		opts.Owner = c.p.opts.owner // the directories are there: it holds them
 	case r.opts.OtherHost: // the set has numbers of users of the machine that was before
 		opts.KeepOwner, opts.Owner = true, ownerOf(cmp.Or(c.p.manager(), r.mgr))
-	}
-	for _, db := range c.p.Databases {
-		if opts.Owner != nil {
-			if err := ownDir(filepath.Clean(db.To), opts.Owner); err != nil {
+		for _, dir := range c.p.dirs() {
+			if err := ownDir(filepath.Clean(dir), opts.Owner); err != nil {
 				return err
 			}
 		}
@@ -170,15 +168,6 @@ func (c *removeAct) run(_ context.Context, r *restoration) error {
 // written.
 type unusedAct struct{ p *Plan }
 
-func (c *unusedAct) paths() (out []string) {
-	for _, db := range c.p.Databases {
-		for _, i := range sortedKeys(db.Files) {
-			out = append(out, db.Files[i])
-		}
-	}
-	return out
-}
-
 func (c *unusedAct) show(b *book) {
 	if c.p.Way != WayElsewhere {
 		b.say("unused")
@@ -191,14 +180,14 @@ func (c *unusedAct) show(b *book) {
 	}
 	if c.p.Way != WayElsewhere {
 		// It says a lot of processes that it cannot look into.
-		b.shell("command -v fuser || { echo no fuser; exit 1; }", "if fuser "+shellWords(c.paths())+" 2>/dev/null; then exit 1; fi")
+		b.shell("command -v fuser || { echo no fuser; exit 1; }", "if fuser "+shellWords(c.p.paths())+" 2>/dev/null; then exit 1; fi")
 		b.refuse("! -d", c.p.dirs())
 	}
-	b.refuse("-L", c.paths())
+	b.refuse("-L", c.p.paths())
 }
 
 func (c *unusedAct) run(_ context.Context, _ *restoration) error {
-	users, err := dbback.OpenBy(c.paths())
+	users, err := dbback.OpenBy(c.p.paths())
 	if err != nil {
 		return err
 	}
@@ -235,17 +224,11 @@ func (c *listAct) run(_ context.Context, r *restoration) error {
 type dropAct struct{ p *Plan }
 
 func (c *dropAct) show(b *book) {
-	var files []string
-	for _, db := range c.p.Databases {
-		for _, i := range sortedKeys(db.Files) {
-			files = append(files, db.Files[i])
-		}
-	}
-	b.shell("rm " + shellWords(files))
+	b.shell("rm " + shellWords(c.p.paths()))
 }
 
 func (c *dropAct) run(_ context.Context, r *restoration) error {
-	if !r.wrote() {
+	if !r.mayRemove() {
 		return nil
 	}
 	var failed []error
@@ -266,6 +249,16 @@ func (p *Plan) files() map[int]string {
 		maps.Copy(all, db.Files)
 	}
 	return all
+}
+
+// paths returns the same as a list, in order.
+func (p *Plan) paths() (out []string) {
+	for _, db := range p.Databases {
+		for _, i := range sortedKeys(db.Files) {
+			out = append(out, db.Files[i])
+		}
+	}
+	return out
 }
 
 func sortedKeys(m map[int]string) []int {

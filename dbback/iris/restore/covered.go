@@ -19,6 +19,11 @@ func (r *restoration) removeLeft(u session.Unfinished) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.close()) }()
+	lock, err := dbback.LockDir(dir.at(".")) // of one that is at work
+	if err != nil {
+		return dir.said(err)
+	}
+	defer func() { _ = lock.Close() }()
 	var now session.Unfinished
 	ok, err := session.ReadState(dir.at(session.StateName), &now, &now)
 	if err != nil {

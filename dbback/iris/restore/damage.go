@@ -37,19 +37,11 @@ func validatedText(info *catalog.SetInfo, lang string) string {
 }
 
 // checkDamage refuses a set of which it is known that it has the databases damaged.
-// One that has overwritten them already is gone on with: they are what the set has.
+// One that has begun to overwrite them is gone on with: they are no more what they were.
 func (r *restoration) checkDamage() error {
 	names := r.plan.damaged()
-	if len(names) == 0 || r.opts.Damaged || r.opts.Drill || r.copied() {
+	if len(names) == 0 || r.opts.Damaged || r.opts.Drill || r.resumed != "" && r.written() {
 		return nil
 	}
 	return refuse("%s Take another set, or restore this one all the same, with --damaged", validatedText(r.plan.Set, English))
-}
-
-// copied returns whether the restore goes on behind the step "copy".
-func (r *restoration) copied() bool {
-	at := func(name string) int {
-		return slices.IndexFunc(r.plan.steps, func(s planStep) bool { return s.name == name })
-	}
-	return at(r.state.Next) > at(stepCopy)
 }

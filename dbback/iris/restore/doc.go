@@ -40,8 +40,10 @@
 // While a restore has not ended, others see it: its state is in the work directory,
 // or a link to it in the usual one of the instance (session.Unfinished). No other
 // restore of the same databases begins, and no backup of them. It is gone on with or
-// given up; what is left of one whose databases were restored since is removed. To
-// other directories two could restore through different instances: they lock these.
+// given up; one that is begun over it makes it know; what is left of one whose databases
+// were all restored since is removed. To
+// other directories two could restore through different instances: they lock these, and
+// the work directory.
 //
 // # What has been tried
 //
@@ -98,8 +100,10 @@
 //	durable.go      durably
 //	unfinished.go   restores that have not ended
 //	covered.go      what is left of those whose databases are restored now
+//	takeover.go     one that is begun over another
 //	giveup.go       how one is given up
-//	hold.go         the directories that are restored to, elsewhere, for one restore at a time
+//	hold.go         the directories that are restored to, elsewhere, and the work
+//	                directory, for one restore at a time
 //	damage.go       what is known of the set from restores before
 //	summary.go      the plan, for programs
 //	report.go       what it did, for people

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -52,8 +53,19 @@ func (r *restoration) abandon(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// finish removes the work directory: what is worth keeping is in the report.
+// finish removes the work directory: what is worth keeping is in the report. The state
+// goes first: without it nobody takes the rest for a restore to be gone on with.
 func (r *restoration) finish() error {
 	r.unlink()
+	if err := os.Remove(r.stateFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return os.RemoveAll(r.plan.Work)
+}
+
+// finishDone is finish of a restore that is done: what cannot be removed does not undo it.
+func (r *restoration) finishDone() {
+	if err := r.finish(); err != nil {
+		r.warn("%s, which is not needed any more, could not be removed: %v; remove it: the incremental in it is not encrypted", r.plan.Work, err)
+	}
 }

@@ -24,8 +24,9 @@ type GivenUp struct {
 }
 
 // GiveUp ends a restore that has not come to its end: it removes what that keeps to be
-// gone on with. The databases are left as they are. Options are those of the restore.
-func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository, set catalog.SetName, opts RunOptions) (*GivenUp, error) {
+// gone on with. The databases are left as they are. Options are those of the restore; agree
+// is asked before anything is changed, with what is going to be done: an error ends it.
+func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository, set catalog.SetName, opts RunOptions, agree func(does []string) error) (*GivenUp, error) {
 	r := &restoration{repo: repo, instance: in, opts: opts, report: &Report{Set: set.String()}}
 	r.opts.Log, r.opts.Step = func(string, ...any) {}, func(string, string) {}
 	fail := func(err error) (*GivenUp, error) { return nil, fmt.Errorf("give up the restore %s: %w", set, err) }
@@ -39,6 +40,9 @@ func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository,
 	if _, err := os.Lstat(r.plan.Work); errors.Is(err, fs.ErrNotExist) {
 		return fail(fmt.Errorf("%s: %w: no restore of these databases of the set has been begun and not ended", r.plan.Work, catalog.ErrNotFound))
 	}
+	if err := r.lockWork(); err != nil {
+		return fail(err)
+	}
 	s, _, err := r.readState() // whatever its key
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)
@@ -47,6 +51,9 @@ func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository,
 	out := &GivenUp{Set: set.String(), Removed: r.plan.Work, Begun: r.state.Begun, Step: r.state.Step, State: english("state.unknown")}
 	if out.Step != "" {
 		out.State = english("state." + out.Step)
+	}
+	if err := agree(r.giveUpDoes()); err != nil {
+		return fail(err)
 	}
 	if err := r.letTargetGo(ctx); err != nil {
 		return fail(err)
@@ -61,10 +68,30 @@ func GiveUp(ctx context.Context, in *session.Instance, repo *catalog.Repository,
 	return out, nil
 }
 
+// giveUpDoes says what giving up is going to do.
+func (r *restoration) giveUpDoes() (does []string) {
+	if r.targetHeld() {
+		does = append(does, fmt.Sprintf("the databases are dismounted in %s", r.plan.Instance))
+	}
+	for _, a := range r.state.Aside {
+		from, to := a[0], a[1]
+		_, err := os.Lstat(to)
+		if _, newer := os.Lstat(from); err == nil && !r.written() && errors.Is(newer, fs.ErrNotExist) && r.plan.isAside(from, to) {
+			does = append(does, fmt.Sprintf("%s is moved back to %s: the databases are those that it belongs to", to, from))
+		}
+	}
+	return append(does, fmt.Sprintf("%s is removed: it cannot be gone on with then", r.plan.Work), "the databases stay as they are")
+}
+
+// targetHeld returns whether the second instance may have the databases mounted.
+func (r *restoration) targetHeld() bool {
+	return r.plan.Way == WayEverything && r.state.Applied && !r.done(stepRelease)
+}
+
 // letTargetGo dismounts the databases of an instance that is down in the second one,
 // if that may have mounted them.
 func (r *restoration) letTargetGo(ctx context.Context) error {
-	if r.plan.Way != WayEverything || !r.state.Applied || r.done(stepRelease) {
+	if !r.targetHeld() {
 		return nil
 	}
 	if err := r.plan.dismount().run(ctx, r); err != nil {
@@ -75,12 +102,9 @@ func (r *restoration) letTargetGo(ctx context.Context) error {
 }
 
 // putBackWIJ moves the WIJ back, if the databases are as they were: its blocks are
-// missing in them then. Otherwise it stays aside.
+// missing in them then. Otherwise, and if another restore has written them (takeOver), it
+// stays aside.
 func (r *restoration) putBackWIJ() error {
-	written := r.state.Half || r.state.Copied || r.done(stepCopy)
-	for _, u := range r.others() { // one that was begun over this one, with --anew
-		written = written || len(u.Overlap(r.plan.dirs())) > 0
-	}
 	for _, a := range r.state.Aside {
 		from, to := a[0], a[1]
 		if !r.plan.isAside(from, to) {
@@ -93,7 +117,7 @@ func (r *restoration) putBackWIJ() error {
 		}
 		_, err := os.Lstat(from)
 		switch {
-		case written:
+		case r.written():
 			r.note("%s belongs to the databases as they were before: it must not be put back", to)
 		case err == nil:
 			r.note("%s is left: there is a newer %s", to, from)

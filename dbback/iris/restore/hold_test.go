@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"datfs/catalog"
+	"datfs/dbback/iris/session"
 )
 
 // What came to be in the places of a drill after it looked is somebody else's: it is
@@ -137,4 +138,86 @@ func TestHold_Removed(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// One that goes on behind the copy has its places locked too.
+func TestRun_HoldsBehindCopy(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "to")
+	for _, step := range []string{stepJournals, stepIntegrity} {
+		r := newRestoring(t, Options{Databases: []string{"USER"}, To: to})
+		undo := failures(r)[step]()
+		r.mustFail(step)
+		undo()
+		held := 0
+		r.onStep = func(s string) {
+			if s == stepLook {
+				return
+			}
+			other := &restoration{plan: r.plan}
+			if err := other.hold(filepath.Join(to, r.w.At("mgr/user"))); !errors.Is(err, catalog.ErrLocked) {
+				t.Errorf("in the step %s another one takes it: %v", s, err)
+			}
+			other.letGo()
+			held++
+		}
+		if _, err := r.run(); err != nil || held == 0 || r.next != step {
+			t.Errorf("%s: %v, held %d times, next %s", step, err, held, r.next)
+		}
+	}
+}
+
+// Two instances can mean one work directory: while a restore is at work there, nobody
+// goes on with it, gives it up, begins over it or removes it; and afterwards it is that
+// restore's, not the other instance's.
+func TestRun_OneWorkDir(t *testing.T) {
+	r := newRestoring(t, Options{Databases: []string{"USER"}, To: filepath.Join(t.TempDir(), "to")})
+	work := r.w.At("work")
+	r.login = func(o *session.Options) { o.WorkDir = work }
+	r.w.Write("second/mgr/.keep", "")
+	first := r.w.Manager
+	other := func() *restoring {
+		r.w.Manager = r.w.At("second/mgr/")
+		o := &restoring{t: t, w: r.w, repo: r.repo, info: r.info, opts: r.opts}
+		o.login = func(o *session.Options) {
+			o.Instance, o.WorkDir = "SECOND", work
+			o.Command = []string{os.Args[0], "session", "SECOND"}
+		}
+		return o
+	}
+	back := func() { r.w.Manager = first; r.w.Tell() }
+	r.onStep = func(step string) {
+		if step != stepCopy && step != stepApply {
+			return
+		}
+		o := other()
+		defer back()
+		for _, anew := range []bool{false, true} {
+			o.opts.Anew = anew
+			if _, err := o.run(); !errors.Is(err, catalog.ErrLocked) || !strings.Contains(err.Error(), r.plan.Work) {
+				t.Errorf("in the step %s, anew %v: %v", step, anew, err)
+			}
+		}
+		o.opts.NoJournals = true // another one, in the same directory
+		if _, err := o.run(); !errors.Is(err, catalog.ErrLocked) {
+			t.Errorf("in the step %s, another restore: %v", step, err)
+		}
+		o.opts.To, o.opts.Redirect = "", map[string]string{"USER": filepath.Join(r.opts.To, r.w.At("mgr/user"))}
+		if _, err := o.run(); !errors.Is(err, catalog.ErrLocked) {
+			t.Errorf("in the step %s, another directory: %v", step, err)
+		}
+		if _, err := other().giveUp(); !errors.Is(err, catalog.ErrLocked) {
+			t.Errorf("in the step %s: given up: %v", step, err)
+		}
+	}
+	undo := failures(r)[stepApply]()
+	r.mustFail(stepApply)
+	undo()
+	r.onStep = nil
+	if _, err := other().run(); !errors.Is(err, ErrRefused) {
+		t.Errorf("the other instance goes on: %v", err)
+	}
+	back()
+	if _, err := r.run(); err != nil || r.next != stepDismount {
+		t.Errorf("%v, next %s", err, r.next)
+	}
 }

@@ -136,10 +136,10 @@ func judgeUndefined(a *session.Answer, dbs []Database) error {
 // isFree makes sure that a drill, which removes what it restored and asks nobody,
 // finds no files in its places but those that one like it has begun to write.
 func (r *restoration) isFree() error {
-	if !r.opts.Drill || r.begun {
+	if !r.opts.Drill || r.state.Copied {
 		return nil
 	}
-	for _, path := range (&unusedAct{r.plan}).paths() {
+	for _, path := range r.plan.paths() {
 		if _, err := os.Lstat(path); err == nil {
 			return refuse("%s exists, and a drill would overwrite and remove it: name another directory, or remove it", path)
 		} else if !errors.Is(err, fs.ErrNotExist) {

@@ -86,6 +86,12 @@ func findOwned(dir string, owner *dbback.Owner) (*ownedDir, error) {
 	return d, nil
 }
 
+// A foreignError means that a directory belongs to somebody else than the instance's
+// owner: no restore of datfs goes on with what is in it.
+type foreignError struct{ text string }
+
+func (e *foreignError) Error() string { return e.text }
+
 // checkWork makes sure that the work directory is there, and the owner's.
 func (r *restoration) checkWork() error {
 	work, err := r.openOwned(r.plan.Work)
@@ -119,7 +125,7 @@ func (d *ownedDir) check() error {
 	}
 	st, ok := opened.Sys().(*syscall.Stat_t)
 	if ok && os.Geteuid() == 0 && int(st.Uid) != d.owner.UID {
-		return fmt.Errorf("%s belongs to the user %d, not to the instance's owner %d: nothing is read or written in it; look what it is, and move it away", d.path, st.Uid, d.owner.UID)
+		return &foreignError{fmt.Sprintf("%s belongs to the user %d, not to the instance's owner %d: nothing is read or written in it; look what it is, and move it away", d.path, st.Uid, d.owner.UID)}
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func (r *restoration) notInstance(db *Database) error {
 	}
 	above := filepath.Dir(dir)
 	sign := signOfInstance(above)
-	if sign == "" || own(above) || r.plan.ownPlace(db) || r.begun || r.state.Copied {
+	if sign == "" || own(above) || r.plan.ownPlace(db) || r.state.Copied {
 		return nil
 	}
 	for _, i := range sortedKeys(db.Files) {

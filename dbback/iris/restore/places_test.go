@@ -146,3 +146,28 @@ func TestRun_LookWrites(t *testing.T) {
 		}
 	}
 }
+
+// What a restore has put below the directory of another instance is its own, when it
+// goes on, begins anew or is given up.
+func TestRun_PlacesOfItsOwn(t *testing.T) {
+	for _, anew := range []bool{false, true} {
+		r := newRestoring(t, Options{})
+		r.w.Write("other/startup.last", "")
+		r.opts.Redirect = map[string]string{"USER": r.w.At("other/user2")}
+		undo := failures(r)[stepApply]()
+		r.mustFail(stepApply)
+		undo()
+		r.opts.Anew = anew
+		if _, err := r.run(); err != nil {
+			t.Errorf("anew %v: %v", anew, err)
+		}
+	}
+	r := newRestoring(t, Options{})
+	r.w.Write("other/startup.last", "")
+	r.opts.Redirect = map[string]string{"USER": r.w.At("other/user2")}
+	failures(r)[stepApply]()
+	r.mustFail(stepApply)
+	if _, err := r.giveUp(); err != nil {
+		t.Errorf("given up: %v", err)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -101,15 +100,15 @@ type restoration struct {
 	opts     RunOptions
 	report   *Report
 	state    state
-	begun    bool   // a run before this one, of the same restore, has begun to write the databases' files
 	resumed  string // the step that it went on with; "" if it began anew
 	released bool   // the step "release" was taken in a run before this one
 	looked   bool   // the step "look" was taken
 	intruded bool   // somebody else has started the instance in this run
 	synced   bool   // the names of its directories are durable
 
-	there   []string   // files of its databases that there were at the look
-	holding []*os.File // directories of databases that it holds
+	there   []string  // files of its databases that there were at the look
+	holding []heldDir // directories of databases
+	working bool      // it has the work directory locked
 
 	transcript strings.Builder
 }
@@ -188,6 +187,9 @@ func (r *restoration) begin(ctx context.Context, set catalog.SetName) error {
 
 // ready reads what runs before this one left, when no other one is at work any more.
 func (r *restoration) ready() error {
+	if err := r.lockOldWork(); err != nil {
+		return err
+	}
 	if err := r.load(); err != nil {
 		return err
 	}
@@ -232,18 +234,16 @@ func (r *restoration) steps(ctx context.Context) error {
 		from = max(0, slices.IndexFunc(r.plan.steps, func(s planStep) bool { return s.name == r.state.Next }))
 	}
 	for i, step := range r.plan.steps {
-		if i == from && r.copied() && !r.opts.LookOnly && r.plan.Way == WayElsewhere { // the step that takes them was taken before
-			for _, dir := range r.plan.dirs() {
-				if err := r.hold(filepath.Clean(dir)); err != nil {
-					return fmt.Errorf("restore %s: %w", r.plan.Set.SetName(), err)
-				}
-			}
-		}
 		if i < from && step.name != stepLook {
 			continue
 		}
 		if step.name != stepLook && r.opts.LookOnly {
 			break
+		}
+		if i == from && step.name != stepLook && r.resumed != "" && r.state.Copied { // the step that takes them may be behind it
+			if err := r.holdPlaces(); err != nil {
+				return fmt.Errorf("restore %s: %w", r.plan.Set.SetName(), err)
+			}
 		}
 		began := time.Now()
 		if err := r.take(ctx, step); err != nil {
@@ -261,9 +261,7 @@ func (r *restoration) steps(ctx context.Context) error {
 	if r.opts.LookOnly {
 		return nil
 	}
-	if err := r.finish(); err != nil {
-		return err
-	}
+	r.finishDone()
 	r.removeCovered()
 	return nil
 }
@@ -276,8 +274,13 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 	}
 	r.opts.Step(step.name, english("step."+step.name))
 	if step.name != stepLook {
-		if err := r.checkWork(); err != nil {
+		if err := r.lockNewWork(); err != nil {
 			return err
+		}
+		if step.name == stepCopy {
+			if err := r.takeOver(); err != nil {
+				return err
+			}
 		}
 		r.state.Step, r.state.Next = step.name, step.again
 		r.state.Applied = r.state.Applied || step.name == stepApply
@@ -294,7 +297,7 @@ func (r *restoration) take(ctx context.Context, step planStep) error {
 	}
 	r.state.Done = append(r.state.Done, step.name)
 	if step.name == stepLook {
-		r.there = existing((&unusedAct{r.plan}).paths())
+		r.there = r.plan.Existing()
 	}
 	return nil
 }
@@ -317,6 +320,9 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 		e.Work, e.Command = "", ""
 		return e
 	}
+	if r.state.Step != step.name { // interrupted between two steps
+		e.State, e.Again = english("state."+r.state.Step), r.state.Next
+	}
 	if r.checkWork() != nil { // which is then what failed: nothing is written there
 		e.Work = ""
 		return e
@@ -327,10 +333,11 @@ func (r *restoration) failed(ctx context.Context, step planStep, err error) erro
 	if !r.opts.Drill {
 		return errors.Join(e, r.save(), r.keepTranscript())
 	}
+	e.Again = "" // whatever is left: a drill begins anew
 	if left := r.abandon(ctx); left != nil {
 		return errors.Join(e, left, r.save(), r.keepTranscript())
 	}
-	e.State, e.Again, e.Work = english("drilled"), "", ""
+	e.State, e.Work = english("drilled"), ""
 	return e
 }
 

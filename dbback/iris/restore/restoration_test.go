@@ -29,6 +29,9 @@ type restoring struct {
 	next   string // of Confirm
 	steps  []string
 	logged []string
+
+	does     []string // what giving up says
+	disagree error
 }
 
 // run runs it, through an instance that knows of none before it.
@@ -499,7 +502,7 @@ func FuzzLoadState(f *testing.F) {
 		if r.state.Key != key {
 			t.Errorf("state of another restore: %+v", r.state)
 		}
-		if !json.Valid(b) && (r.state.Step != "" || r.state.Next != "" || r.begun) {
+		if !json.Valid(b) && (r.state.Step != "" || r.state.Next != "" || r.state.Copied) {
 			t.Errorf("a torn state is used: %+v", r.state)
 		}
 		before := r.state
@@ -730,6 +733,14 @@ func TestDrill(t *testing.T) {
 	}
 	if _, err = r.run(); err == nil || !strings.Contains(err.Error(), "cleaning up after the drill: Dismount of ") {
 		t.Errorf("error %v", err)
+	}
+	failed, ok = errors.AsType[*StepError](err)
+	again := " drill " + r.info.SetName().String() + " --database USER --to " + to + " --instance IRIS"
+	if !ok || failed.Again != "" || failed.Work != r.plan.Work || !strings.HasSuffix(failed.Command, again) {
+		t.Errorf("one that could not clean up says %+v", failed)
+	}
+	if u := session.UnfinishedRestores(filepath.Dir(r.plan.Work)); len(u) != 1 || !u[0].Drill || u[0].EndCommand() != failed.Command {
+		t.Errorf("it has left %+v", u)
 	}
 	r.onStep, r.w.Say = nil, map[string]string{}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -251,7 +251,12 @@ func (b *book) after(plans []*Plan) {
 func (p *Plan) datfs() string { return cmp.Or(p.opts.Book.Datfs, "datfs") }
 
 // Command returns the command of datfs that does what the plan says.
-func (p *Plan) Command() string { return p.datfs() + " restore iris " + p.flags() }
+func (p *Plan) Command() string {
+	if p.opts.Drill {
+		return p.datfs() + " drill " + p.flags()
+	}
+	return p.datfs() + " restore iris " + p.flags()
+}
 
 // bookCommand returns the command that prints the run-book of this way alone.
 func (p *Plan) bookCommand() string { return p.datfs() + " runbook " + p.flags() }

@@ -19,9 +19,9 @@ import (
 type state struct {
 	session.Unfinished // what other runs read of it; another Key is not gone on with
 
-	Next      string      `json:"next"`      // the step to begin with
+	Next      string      `json:"next"`      // the step to begin with; "": from the start, another restore has written its databases
 	Done      []string    `json:"done"`      // in this run and those before it
-	Copied    bool        `json:"copied"`    // it has begun to write the databases' files
+	Copied    bool        `json:"copied"`    // elsewhere: what lies in the places is a restore's, which has begun to write there
 	Applied   bool        `json:"applied"`   // the incremental was begun to be applied since the copy
 	Aside     [][2]string `json:"aside"`     // write image journals: where each was, and where it was moved to
 	Started   bool        `json:"started"`   // it has begun to start the instance
@@ -36,10 +36,11 @@ type state struct {
 
 func (r *restoration) stateFile() string { return filepath.Join(r.plan.Work, session.StateName) }
 
-// key tells this restore from others that have the same work directory.
+// key tells this restore from others that have the same work directory, through another
+// instance too.
 func (r *restoration) key() string {
 	p := r.plan
-	return shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill))
+	return shortSum(fmt.Sprint(p.Set.SetName(), p.Way, p.dirs(), p.opts.Until, p.opts.NoJournals, p.opts.Define, p.opts.Drill, p.Instance))
 }
 
 // load reads the state of a run before this one.
@@ -53,10 +54,10 @@ func (r *restoration) load() error {
 	if err != nil {
 		return err
 	}
-	r.begun = ok && s.Key == key && s.Copied
-	if !ok || s.Key != key || r.opts.Anew { // torn, of another restore, or not wanted: as good as none
+	// Torn, of another restore, not wanted, or overwritten by another one: as good as none.
+	if !ok || s.Key != key || r.opts.Anew || s.Next == "" {
 		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
-		r.state.Half, r.state.Copied, r.state.Aside = s.Half, r.begun, s.Aside
+		r.state.Half, r.state.Copied, r.state.Aside = s.Half, ok && s.Copied && s.Key == key, s.Aside
 		return nil
 	}
 	r.state, r.resumed = s, s.Next
@@ -66,9 +67,7 @@ func (r *restoration) load() error {
 	if err := r.checkStarted(); err != nil {
 		return err
 	}
-	if s.Next != "" {
-		r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), r.state.Next)
-	}
+	r.opts.Log("a run before this one ended in the step %s at %s: going on with the step %s", s.Step, stamp(s.Time), r.state.Next)
 	return nil
 }
 
@@ -112,10 +111,16 @@ func (r *restoration) takeUp() error {
 	return nil
 }
 
+// written returns whether the restore has begun to write the databases' files, in this
+// run or one before it; or another one that was begun over it. The step to go on with does
+// not say that: it can be one before the copy again.
+func (r *restoration) written() bool { return r.state.Half || r.state.Copied || r.done(stepCopy) }
+
 // save keeps the state, durably.
 func (r *restoration) save() error {
 	r.state.Time, r.state.Report = time.Now(), r.report
 	r.state.Set, r.state.Dirs, r.state.Command = r.plan.Set.SetName().String(), r.plan.dirs(), r.command()
+	r.state.Drill = r.opts.Drill
 	if r.state.Begun.IsZero() {
 		r.state.Begun = r.state.Time
 	}
@@ -139,12 +144,12 @@ func (r *restoration) keepFile(name string, content []byte) error {
 	return errors.Join(work.replace(name, content), work.close())
 }
 
-// removeMade removes the directories that a drill made for the databases, those
-// that are empty again. Of one that it does not hold another drill may be at work.
+// removeMade removes the directories that a drill made for the databases, those that are
+// empty again, and only those that it holds: in others another drill may be at work.
 func (r *restoration) removeMade() {
 	top := r.plan.opts.To
-	for _, f := range r.holding {
-		for dir := f.Name(); top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
+	for _, h := range r.holding {
+		for dir := h.path; top != "" && strings.HasPrefix(dir, session.Slashed(top)); dir = filepath.Dir(dir) {
 			if os.Remove(dir) != nil {
 				break
 			}

@@ -75,4 +75,4 @@ func (p *Plan) Summary() *Summary {
 }
 
 // Existing returns the files that the restore would overwrite.
-func (p *Plan) Existing() []string { return existing((&unusedAct{p}).paths()) }
+func (p *Plan) Existing() []string { return existing(p.paths()) }

@@ -62,6 +62,11 @@ func (r *restoration) checkOthers() error {
 		if len(both) == 0 || r.opts.Drill || r.resumed != "" && u.Begun.Before(r.state.Begun) { // begun over it
 			continue
 		}
+		if own, _ := filepath.EvalSymlinks(r.plan.Work); u.Dir != own { // which it has locked
+			if err := atWork(&u); err != nil {
+				return err
+			}
+		}
 		if !r.opts.Anew {
 			return &UnfinishedError{Other: u, Dirs: both}
 		}
@@ -83,7 +88,7 @@ func (r *restoration) removeCovered() {
 			continue
 		}
 		if err := r.removeLeft(u); err != nil {
-			r.warn("what is left of the restore of %s, whose databases are restored now, could not be removed: %v; remove it", u.Set, err)
+			r.warn("%s, which is left of the restore of %s, whose databases are restored now, could not be removed: %v; remove it", session.Printable(u.Dir), u.Set, err)
 			continue
 		}
 		removeLinks(filepath.Dir(r.plan.Work), u.Dir)

@@ -177,7 +177,7 @@ func TestRun_Link(t *testing.T) {
 
 // giveUp gives the restore up.
 func (r *restoring) giveUp() (*GivenUp, error) {
-	return GiveUp(r.t.Context(), r.instance(), r.repo, r.info.SetName(), r.opts)
+	return GiveUp(r.t.Context(), r.instance(), r.repo, r.info.SetName(), r.opts, func(does []string) error { r.does = does; return r.disagree })
 }
 
 func TestGiveUp(t *testing.T) {
@@ -190,6 +190,14 @@ func TestGiveUp(t *testing.T) {
 		t.Fatal("it does not fail")
 	}
 	r.w.Told()
+	r.disagree = errors.New("no")
+	if _, err := r.giveUp(); !errors.Is(err, r.disagree) || r.w.Told() != "" {
+		t.Errorf("somebody does not agree: %v", err)
+	}
+	if s := r.state(); s.Step != stepApply || !slices.Contains(r.does, r.plan.Work+" is removed: it cannot be gone on with then") {
+		t.Errorf("state %+v; it says that it does %q", s, r.does)
+	}
+	r.disagree = nil
 	given, err := r.giveUp()
 	if err != nil || given.Step != stepApply || given.State != english("state.apply") || given.Removed != r.plan.Work || given.Begun.IsZero() || r.w.Told() != "" {
 		t.Fatalf("%+v, %v", given, err)
@@ -225,9 +233,18 @@ func TestGiveUp_Everything(t *testing.T) {
 			}
 			undo()
 			r.w.Told()
+			r.disagree = errors.New("no")
+			if _, err := r.giveUp(); !errors.Is(err, r.disagree) || exists(t, r.w.At("mgr/IRIS.WIJ")) || r.w.Told() != "" {
+				t.Errorf("somebody does not agree: %v", err)
+			}
+			r.disagree = nil
 			given, err := r.giveUp()
 			if err != nil || given.Step != tt.step || len(given.Notes) == 0 {
 				t.Fatalf("%+v, %v", given, err)
+			}
+			does := strings.Join(r.does, "\n")
+			if strings.Contains(does, "is moved back to "+r.w.At("mgr/IRIS.WIJ")) != (tt.wij != "") || strings.Contains(does, "are dismounted in SECOND") != (tt.told != "") {
+				t.Errorf("it says that it does %q", does)
 			}
 			if b, _ := os.ReadFile(r.w.At("mgr/IRIS.WIJ")); string(b) != tt.wij {
 				t.Errorf("WIJ %q, notes %q", b, given.Notes)
@@ -259,15 +276,28 @@ func TestRun_Damaged(t *testing.T) {
 	if _, err := r.run(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "DAMAGE IS KNOWN of this set: in IRISSYS, USER, found at ") || !strings.Contains(err.Error(), "--damaged") || r.w.Told() != "" {
 		t.Errorf("error %v", err)
 	}
-	r.opts.Damaged = true
-	r.w.Say["INT"] = "@@INT|0|0|ERROR"
-	if _, err := r.run(); err == nil {
-		t.Error("it does not fail")
-	}
-	delete(r.w.Say, "INT")
-	r.opts.Damaged = false // it is what the set has already
-	if _, err := r.run(); err != nil || r.next != stepIntegrity {
-		t.Errorf("going on: %v", err)
+
+	// One that has overwritten them goes on without being told again, and no other.
+	for _, step := range []string{stepPrepare, stepDismount, stepCopy, stepMount, stepApply, stepJournals, stepIntegrity} {
+		r.opts.Damaged = true
+		undo := failures(r)[step]()
+		r.mustFail(step)
+		undo()
+		r.opts.Damaged = false
+		if step == stepPrepare || step == stepDismount {
+			if _, err := r.run(); !errors.Is(err, ErrRefused) {
+				t.Errorf("the step %s was before the copy: %v", step, err)
+			}
+			continue
+		}
+		if _, err := r.run(); err != nil {
+			t.Errorf("going on after the step %s: %v", step, err)
+		}
+		r.opts.Anew = true
+		if _, err := r.run(); !errors.Is(err, ErrRefused) {
+			t.Errorf("one that begins anew: %v", err)
+		}
+		r.opts.Anew = false
 	}
 }
 

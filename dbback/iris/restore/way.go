@@ -90,7 +90,7 @@ func refuse(format string, args ...any) error {
 }
 
 // NewPlan makes the plan of a restore. It looks at nothing but the set and
-// the options. The error is ErrNoRestore if what is asked for must not be done.
+// the options. The error is ErrRefused if what is asked for must not be done.
 func NewPlan(info *catalog.SetInfo, opts Options) (*Plan, error) {
 	if info.Engine != engineName || info.Method == nil {
 		return nil, refuse("%s is not a set of an InterSystems instance", info.SetName())

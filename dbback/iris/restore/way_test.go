@@ -135,7 +135,7 @@ func TestNewPlan_Errors(t *testing.T) {
 		name   string
 		change change
 		opts   Options
-		want   string // with refused at its start it is ErrNoRestore
+		want   string // with refused at its start it is ErrRefused
 		is     error
 	}{
 		{"files", func(i *catalog.SetInfo) { i.Engine, i.Method = "files", nil }, user, refused + set + " is not a set of an InterSystems instance", nil},
@@ -319,7 +319,7 @@ func TestNewPlan_Errors(t *testing.T) {
 				t.Errorf("error\n%s\nwant\n%s", got, want)
 			}
 			if refusal := strings.HasPrefix(want, refused); errors.Is(err, ErrRefused) != refusal {
-				t.Errorf("ErrNoRestore is %v", !refusal)
+				t.Errorf("ErrRefused is %v", !refusal)
 			}
 			if tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("it is not %v", tt.is)

@@ -22,8 +22,23 @@ type Unfinished struct {
 	Time    time.Time `json:"time"`    // of the last step
 	Half    bool      `json:"half"`    // the databases are not what they were any more, and not yet what they are to be
 	Command string    `json:"command"` // what goes on with it; read as "" if it is none to be pasted unseen
+	Drill   bool      `json:"drill,omitempty"`
 
 	Dir string `json:"-"` // where it keeps what it knows
+}
+
+// EndCommand returns what gives the restore up. A drill that is run again begins anew, and
+// removes what it has left. Without a command it is said in words.
+func (u *Unfinished) EndCommand() string {
+	switch {
+	case u.Command == "" && u.Drill:
+		return "the command that began it"
+	case u.Command == "":
+		return "the command that began it, with --give-up"
+	case u.Drill:
+		return u.Command
+	}
+	return u.Command + " --give-up"
 }
 
 // Overlap returns those of the directories, which end in a slash, that are of the
