@@ -56,7 +56,7 @@ func TestExitCodeAndHint(t *testing.T) {
 		{"TargetFull", fmt.Errorf("write: %w", syscall.ENOSPC), 1, "make room"},
 		{"Quota", fmt.Errorf("write: %w", syscall.EDQUOT), 1, "make room"},
 		{"Drill", &restore.StepError{Work: "W", Command: "datfs drill S", Err: errors.New("x")}, 1, "run the drill again: it begins anew, and removes what this one has left:\n   datfs drill S\n"},
-		{"UnfinishedDrill", &restore.UnfinishedError{Other: session.Unfinished{Drill: true, Command: "datfs drill S"}}, 4, "runs it again, and removes what it has left: datfs drill S\n--anew"},
+		{"UnfinishedDrill", &restore.UnfinishedError{Other: session.Unfinished{Drill: true, Command: "datfs drill S"}}, 4, "runs it again, and removes what it has left: datfs drill S\nbefore you type it as root"},
 		{"Unfinished", &restore.UnfinishedError{Other: session.Unfinished{Command: "datfs restore iris S"}}, 4, "gives it up, and leaves the databases as they are: datfs restore iris S --give-up\n"},
 		{"InBackground", &childError{Text: "x", Code: 11, Hints: []string{"z"}}, 11, "z"},
 	}

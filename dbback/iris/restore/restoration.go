@@ -240,7 +240,7 @@ func (r *restoration) steps(ctx context.Context) error {
 		if step.name != stepLook && r.opts.LookOnly {
 			break
 		}
-		if i == from && step.name != stepLook && r.resumed != "" && r.state.Copied { // the step that takes them may be behind it
+		if i == from && step.name != stepLook && r.resumed != "" && r.state.Copied && r.plan.Way == WayElsewhere { // the step that takes them may be behind it
 			if err := r.holdPlaces(); err != nil {
 				return fmt.Errorf("restore %s: %w", r.plan.Set.SetName(), err)
 			}

@@ -57,7 +57,10 @@ func (r *restoration) load() error {
 	// Torn, of another restore, not wanted, or overwritten by another one: as good as none.
 	if !ok || s.Key != key || r.opts.Anew || s.Next == "" {
 		r.state.Applied = s.Applied || !ok // but the databases may be mounted all the same
-		r.state.Half, r.state.Copied, r.state.Aside = s.Half, ok && s.Copied && s.Key == key, s.Aside
+		r.state.Copied, r.state.Aside = ok && s.Copied && s.Key == key, s.Aside
+		// What was written stays written, also if it was restored whole: the WIJ that is
+		// aside does not belong to it.
+		r.state.Half = s.Half || slices.Contains(s.Done, stepCopy) || s.Copied && r.plan.Way == WayEverything
 		return nil
 	}
 	r.state, r.resumed = s, s.Next

@@ -43,7 +43,8 @@ func (r *restoration) markOverwritten(u session.Unfinished) (err error) {
 	if _, err := session.ReadState(dir.at(session.StateName), &s, &s.Unfinished); err != nil {
 		return dir.said(err)
 	}
-	s.Next, s.Done, s.Copied = "", nil, true
+	// What lies in the places of a drill is not its own any more: it must not remove it.
+	s.Next, s.Done, s.Copied = "", nil, !s.Drill
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
