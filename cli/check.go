@@ -119,9 +119,9 @@ const maxDays = 36500
 
 const day = 24 * time.Hour
 
-// checkValidated warns if the newest set is known to be damaged; and if the newest complete set that is older than so many
-// days was never validated as a whole, nor any newer one: nobody knows then
-// whether what is being stored can be restored. Nothing is said while there is
+// checkValidated warns if the newest set is known to be damaged; and if the newest
+// complete set that is older than so many days was never validated as a whole, nor any
+// newer one: nobody knows then whether what is being stored can be restored. Nothing is said while there is
 // no such set, and with 0 days. Sets of files at rest do not count.
 func checkValidated(sets []*catalog.SetInfo, instance string, days int, now time.Time) []catalog.Finding {
 	var due, newest, valid *catalog.SetInfo // sets are in the order of their time

@@ -362,18 +362,7 @@ func TestOtherUser(t *testing.T) {
 		}
 	}}
 	if os.Geteuid() == 0 {
-		const nobody = 65534
-		for _, name := range append(l.files("*.dat"), append(l.files("*.mjl"), l.dir)...) {
-			if err := os.Chown(name, nobody, nobody); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for _, name := range []string{filepath.Dir(l.dir), filepath.Join(l.dir, "objects")} {
-			if err := os.Chmod(name, 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		l.user = nobody
+		l.giveAway()
 		l.start("writer", 1, 1)
 		l.moved("DEFAULT", 20)
 	}
