@@ -139,7 +139,10 @@ func TestWorkDir_Closed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); err == nil; err = e.Mark(t.Context()) {
+	// Which of two errors a shut-out process causes is chance: the other one, seen now and
+	// then on a busy machine, does not tell of permissions.
+	other := func(err error) bool { return err != nil && strings.Contains(err.Error(), "BCKUPBUFLUSH") }
+	for deadline := time.Now().Add(patience); err == nil || other(err); err = e.Mark(t.Context()) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody changes anything while a marker is taken")
 		}
